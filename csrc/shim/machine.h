@@ -1,0 +1,75 @@
+/* What differs from one architecture to the next: system call numbers and how to make one, where the
+ * fields of libc's structures lie, and the name of the vDSO's clock. A new machine is one more block here;
+ * layout_check.c holds it against the target's own headers at build time. */
+#ifndef NLINKSHIM_MACHINE_H
+#define NLINKSHIM_MACHINE_H
+
+#include <stdint.h>
+
+#if defined(__x86_64__) && defined(__LP64__)
+
+enum {
+    NR_READ = 0,
+    NR_WRITE = 1,
+    NR_CLOSE = 3,
+    NR_FSTAT = 5,
+    NR_FCNTL = 72,
+    NR_OPENAT = 257,
+    NR_NEWFSTATAT = 262,
+    NR_READLINKAT = 267,
+    NR_STATX = 332,
+};
+
+/* struct stat, the kernel's and libc's alike */
+enum { STAT_DEV = 0, STAT_INO = 8, STAT_NLINK = 16, STAT_MODE = 24, STAT_STRUCT_SIZE = 144 };
+typedef uint64_t __attribute__((may_alias)) stat_nlink_t;
+
+/* glibc's FTSENT */
+enum { FTSENT_LINK = 16, FTSENT_ACCPATH = 40, FTSENT_INFO = 98, FTSENT_STATP = 104 };
+
+#define VDSO_CLOCK "__vdso_clock_gettime"
+
+/* Five arguments serve every call the shim makes. Returns the kernel's answer: -errno on failure. */
+static inline long kernel_call(long number, long a, long b, long c, long d, long e)
+{
+    long result;
+    register long r10 __asm__("r10") = d;
+    register long r8 __asm__("r8") = e;
+    __asm__ volatile("syscall"
+                     : "=a"(result)
+                     : "0"(number), "D"(a), "S"(b), "d"(c), "r"(r10), "r"(r8)
+                     : "rcx", "r11", "memory");
+    return result;
+}
+
+#else
+#error "nlinkshim knows no layout for this machine: add a block to machine.h"
+#endif
+
+/* st_dev from the kernel's major and minor: the encoding of glibc and musl (makedev(3)) */
+static inline uint64_t device_number(uint64_t major, uint64_t minor)
+{
+    return (major & 0xfffff000) << 32 | (major & 0xfff) << 8 | (minor & 0xffffff00) << 12 | (minor & 0xff);
+}
+
+/* struct statx is the same on every machine. */
+enum {
+    STATX_STRUCT_SIZE = 256,
+    STATX_AT_MASK = 0,
+    STATX_AT_NLINK = 16,
+    STATX_AT_MODE = 28,
+    STATX_AT_INO = 32,
+    STATX_AT_DEV_MAJOR = 136,
+    STATX_AT_DEV_MINOR = 140,
+    STATX_AT_MNT_ID = 144,
+};
+
+typedef uint16_t __attribute__((may_alias)) field16;
+typedef uint32_t __attribute__((may_alias)) field32;
+typedef uint64_t __attribute__((may_alias)) field64;
+typedef uintptr_t __attribute__((may_alias)) field_word;
+
+/* The field of `type` that lies `offset` bytes into a structure of the caller's. */
+#define FIELD(structure, offset, type) (*(type *)((char *)(structure) + (offset)))
+
+#endif

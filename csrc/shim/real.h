@@ -1,0 +1,41 @@
+/* The definitions that come next: what each wrapper calls. */
+#ifndef NLINKSHIM_REAL_H
+#define NLINKSHIM_REAL_H
+
+#include <stdbool.h>
+
+enum entry_point {
+#define ENTRY(name, shape, layout, relative) ENTRY_##name,
+#include "symbols.def"
+#undef ENTRY
+    ENTRY_COUNT
+};
+
+extern void *real_next[ENTRY_COUNT] __attribute__((visibility("hidden")));
+
+/* Find them all. Before `final` (the constructor's call) a name that is missing stays open: the object that
+ * defines it may not be there yet, or this one not relocated. */
+void real_resolve(bool final);
+
+/* Before the constructor, or for a name that nobody defines: look again, then take the relative.
+ * NULL if there is none either. */
+void *real_late(enum entry_point entry, enum entry_point relative);
+
+/* The next definition as found so far, or NULL. */
+static inline void *real(enum entry_point entry)
+{
+    return __atomic_load_n(&real_next[entry], __ATOMIC_RELAXED);
+}
+
+/* Whose structures fts and nftw hand out. */
+bool real_is_glibc(void);
+
+/* In place of a definition: the system call itself, or ENOSYS. */
+int raw_stat(const char *path, void *st);
+int raw_lstat(const char *path, void *st);
+int raw_fstat(int fd, void *st);
+int raw_fstatat(int dirfd, const char *path, void *st, int flags);
+int raw_statx(int dirfd, const char *path, int flags, unsigned mask, void *stx);
+int raw_absent(void);
+
+#endif

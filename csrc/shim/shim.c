@@ -1,0 +1,170 @@
+/* nlinkshim: an interposer of the stat family that corrects link counts of 0.
+ *
+ * A call goes through these rooms, and leaves at the first that says so:
+ *
+ *   shim.c     the exported entry points, expanded from symbols.def: call the next definition (real.c), and
+ *              leave unless it succeeded with a count of 0. Nothing else happens to an honest entry.
+ *   mend.c     reads device, inode and type out of the caller's structure, counts, writes the one field
+ *   proof.c    is the 0 a lie? Names tell by themselves (name.c), descriptors need a proof
+ *   scope.c    is the device in scope? A cache of one second before /proc/thread-self/mountinfo (mountinfo.c)
+ *
+ *   trees.c    the same for fts and nftw, whose answers libc makes past the PLT
+ *   real.c     finds the next definitions through the images in memory (elf.c)
+ *   config.c   the environment, read once; state.h is what others can read of it
+ *   kernel.h   system calls without libc; machine.h is all that differs between architectures
+ *
+ * It lives in other people's processes, often as root: no allocation, no lock, no stdio, no thread-local
+ * storage, no exit; safe in signal handlers, after fork and vfork, and before its own constructor has run.
+ * Whatever cannot be decided passes through as the real call left it.
+ */
+#include "config.h"
+#include "mend.h"
+#include "real.h"
+#include "trees.h"
+
+#ifndef NLINKSHIM_VERSION
+#error "the build passes NLINKSHIM_VERSION"
+#endif
+
+#define EXPORT __attribute__((visibility("default")))
+
+struct nlinkshim_state state = {
+    .magic = STATE_MAGIC,
+    .layout = STATE_LAYOUT,
+    .size = sizeof(struct nlinkshim_state),
+    .version = NLINKSHIM_VERSION,
+    .directory_nlink = 2,
+    .word_size = sizeof(uintptr_t),
+    .scope = "fuse",
+};
+extern EXPORT struct nlinkshim_state nlinkshim_state __attribute__((alias("state")));
+
+/* A shape of entry point: how to call the next definition, and what is to be corrected in its answer.
+ *
+ * What the caller asked waits on the stack and not in saved registers, and the case that the next definition
+ * is not known yet has a function of its own: so an honest entry costs 17 instructions on x86-64. */
+#define SHAPE(shape, kind, arguments, dirfd_, path_, flags_, answer_, otherwise, ...)                                \
+    typedef int (*shape##_function)(__VA_ARGS__);                                                                    \
+    static inline int shape##_call(shape##_function next, __VA_ARGS__)                                               \
+    {                                                                                                                \
+        struct lookup lookup;                                                                                        \
+        lookup.dirfd = dirfd_;                                                                                       \
+        lookup.path = path_;                                                                                         \
+        lookup.flags = flags_;                                                                                       \
+        lookup.answer = answer_;                                                                                     \
+        __asm__ volatile("" : "+m"(lookup.dirfd), "+m"(lookup.path), "+m"(lookup.flags), "+m"(lookup.answer));       \
+        int result = next arguments;                                                                                 \
+        return result == 0 && kind##_shows_zero(lookup.answer) ? mend_##kind(&lookup) : result;                      \
+    }                                                                                                                \
+    static __attribute__((noinline, cold)) int shape##_late(enum entry_point entry, enum entry_point relative, __VA_ARGS__)      \
+    {                                                                                                                \
+        shape##_function next = (shape##_function)real_late(entry, relative);                                        \
+        return shape##_call JOINED(next ? next : otherwise, arguments);                                              \
+    }
+
+#define JOINED(first, rest) (first, UNWRAPPED rest)
+#define UNWRAPPED(...) __VA_ARGS__
+
+/* The version number tells which structure is meant; there is one on the machines of machine.h. */
+static int raw_xstat(int version, const char *path, void *st)
+{
+    (void)version;
+    return raw_stat(path, st);
+}
+
+static int raw_lxstat(int version, const char *path, void *st)
+{
+    (void)version;
+    return raw_lstat(path, st);
+}
+
+static int raw_fxstat(int version, int fd, void *st)
+{
+    (void)version;
+    return raw_fstat(fd, st);
+}
+
+static int raw_fxstatat(int version, int dirfd, const char *path, void *st, int flags)
+{
+    (void)version;
+    return raw_fstatat(dirfd, path, st, flags);
+}
+
+enum { NOFOLLOW = K_AT_SYMLINK_NOFOLLOW };
+SHAPE(PATH, stat, (path, st), K_AT_FDCWD, path, 0, st, raw_stat, const char *path, void *st)
+SHAPE(LINK, stat, (path, st), K_AT_FDCWD, path, NOFOLLOW, st, raw_lstat, const char *path, void *st)
+SHAPE(FD, stat, (fd, st), fd, NULL, 0, st, raw_fstat, int fd, void *st)
+SHAPE(AT, stat, (dirfd, path, st, flags), dirfd, path, flags, st, raw_fstatat, int dirfd, const char *path, void *st,
+      int flags)
+SHAPE(XPATH, stat, (version, path, st), K_AT_FDCWD, path, 0, st, raw_xstat, int version, const char *path, void *st)
+SHAPE(XLINK, stat, (version, path, st), K_AT_FDCWD, path, NOFOLLOW, st, raw_lxstat, int version, const char *path,
+      void *st)
+SHAPE(XFD, stat, (version, fd, st), fd, NULL, 0, st, raw_fxstat, int version, int fd, void *st)
+SHAPE(XAT, stat, (version, dirfd, path, st, flags), dirfd, path, flags, st, raw_fxstatat, int version, int dirfd,
+      const char *path, void *st, int flags)
+SHAPE(STATX, statx, (dirfd, path, flags, mask, stx), dirfd, path, flags, stx, raw_statx, int dirfd, const char *path,
+      int flags, unsigned mask, void *stx)
+
+#define WRAPPER(name, relative, shape, arguments, ...)                                                               \
+    EXPORT int name(__VA_ARGS__)                                                                                     \
+    {                                                                                                                \
+        shape##_function next = (shape##_function)real(ENTRY_##name);                                                \
+        return __builtin_expect(next != NULL, 1)                                                                     \
+                   ? shape##_call JOINED(next, arguments)                                                            \
+                   : shape##_late JOINED(JOIN_PAIR(ENTRY_##name, ENTRY_##relative), arguments);                      \
+    }
+#define JOIN_PAIR(a, b) a, b
+
+#define WRAP_PATH(name, relative) WRAPPER(name, relative, PATH, (path, st), const char *path, void *st)
+#define WRAP_LINK(name, relative) WRAPPER(name, relative, LINK, (path, st), const char *path, void *st)
+#define WRAP_FD(name, relative) WRAPPER(name, relative, FD, (fd, st), int fd, void *st)
+#define WRAP_AT(name, relative)                                                                                      \
+    WRAPPER(name, relative, AT, (dirfd, path, st, flags), int dirfd, const char *path, void *st, int flags)
+#define WRAP_XPATH(name, relative)                                                                                   \
+    WRAPPER(name, relative, XPATH, (version, path, st), int version, const char *path, void *st)
+#define WRAP_XLINK(name, relative)                                                                                   \
+    WRAPPER(name, relative, XLINK, (version, path, st), int version, const char *path, void *st)
+#define WRAP_XFD(name, relative) WRAPPER(name, relative, XFD, (version, fd, st), int version, int fd, void *st)
+#define WRAP_XAT(name, relative)                                                                                     \
+    WRAPPER(name, relative, XAT, (version, dirfd, path, st, flags), int version, int dirfd, const char *path,        \
+            void *st, int flags)
+#define WRAP_STATX(name, relative)                                                                                   \
+    WRAPPER(name, relative, STATX, (dirfd, path, flags, mask, stx), int dirfd, const char *path, int flags,          \
+            unsigned mask, void *stx)
+
+/* fts and nftw are slow by nature: here the next definition is looked up in place. */
+#define NEXT(name, relative) (real(ENTRY_##name) ? real(ENTRY_##name) : real_late(ENTRY_##name, ENTRY_##relative))
+
+#define WRAP_FTS_READ(name, relative)                                                                                \
+    EXPORT void *name(void *fts)                                                                                     \
+    {                                                                                                                \
+        return fts_read_through((void *(*)(void *))NEXT(name, relative), fts);                                       \
+    }
+#define WRAP_FTS_CHILDREN(name, relative)                                                                            \
+    EXPORT void *name(void *fts, int options)                                                                        \
+    {                                                                                                                \
+        return fts_children_through((void *(*)(void *, int))NEXT(name, relative), fts, options);                     \
+    }
+#define WRAP_FTW(name, relative)                                                                                     \
+    EXPORT int name(const char *path, walk_callback callback, int fds)                                               \
+    {                                                                                                                \
+        return ftw_through((ftw_function)NEXT(name, relative), path, callback, fds);                                 \
+    }
+#define WRAP_NFTW(name, relative)                                                                                    \
+    EXPORT int name(const char *path, walk_callback callback, int fds, int flags)                                    \
+    {                                                                                                                \
+        return nftw_through((nftw_function)NEXT(name, relative), path, callback, fds, flags);                        \
+    }
+
+#define ENTRY(name, shape, layout, relative) WRAP_##shape(name, relative)
+#include "symbols.def"
+#undef ENTRY
+
+/* glibc passes the environment; musl passes nothing, but has set `environ` by then. */
+__attribute__((constructor)) static void load(int argc, char **argv, char **environment)
+{
+    (void)argc, (void)argv;
+    configure(environment);
+    real_resolve(true);
+    announce(environment);
+}
