@@ -1,0 +1,82 @@
+/* The native side of verify: walks a tree in parallel, compares raw with interposed answers, and writes all it
+ * finds into a `struct walk_report` that lies in memory shared with the parent process. So what is known
+ * survives a walk that hangs or is killed. This file is also read by cffi: declarations only, no directives
+ * but these plain constants. */
+
+#define WALK_PATH_SIZE 4096
+#define WALK_MAX_SAMPLES 64
+#define WALK_MAX_JOBS 64
+
+/* What is wrong with an entry; 0: a lie that was corrected. */
+#define PROBLEM_NONE 0
+#define PROBLEM_LEFT_ZERO 1     /* still 0 */
+#define PROBLEM_WRONG_COUNT 2   /* neither what it was nor what it should be */
+#define PROBLEM_FIELD_CHANGED 3 /* another field differs: `field` names it */
+#define PROBLEM_FAILED 4        /* the raw call succeeded, this one did not: `error` */
+
+#define WALK_STARTING 0
+#define WALK_WALKING 1
+#define WALK_DONE 2
+
+struct walk_options {
+    uint32_t jobs;            /* threads, WALK_MAX_JOBS at most */
+    uint32_t cross;           /* descend into other file systems */
+    uint32_t thorough;        /* ask the daemon afresh for every entry, not for the sample alone */
+    uint32_t every_entry_point; /* compare all entry points for every entry, not for the sample alone */
+    uint32_t sample;          /* one entry in this many is looked at closely; the root and the first 16 always */
+    uint32_t directory_nlink; /* what a directory's 0 shall become */
+    uint64_t max_entries;     /* 0: no limit */
+    const char *const *excludes; /* fnmatch(3) patterns, NULL-terminated; those with a '/' match relative paths */
+};
+
+struct walk_sample {
+    char path[WALK_PATH_SIZE]; /* bytes as the file system gave them, terminated */
+    char entry_point[24];
+    char field[16];
+    uint32_t problem;
+    int32_t error;
+    uint64_t raw, patched; /* link counts */
+};
+
+/* What one thread is doing: if `ticks` stands still, it hangs there. */
+struct walk_slot {
+    uint64_t ticks;
+    uint32_t busy;
+    char folder[WALK_PATH_SIZE]; /* relative to the root; "" is the root itself */
+    char name[256];
+};
+
+struct walk_report {
+    uint32_t phase;
+    uint32_t stop; /* set by either side to end early */
+
+    /* the shim in this process; version empty: not loaded */
+    char shim_version[32];
+    char shim_scope[4096];
+
+    /* the root */
+    int32_t root_error; /* errno, 0: it could be opened */
+    uint64_t root_mount_id;
+
+    uint64_t entries, lies, corrected, wrong, corrupted, vanished, changing, errors, closely;
+    uint64_t skipped_mounts; /* folders on other file systems, not entered */
+    uint32_t limited;        /* max_entries was reached */
+    int32_t first_error;     /* errno */
+    int32_t dead_error;      /* errno of a dead connection: the walk ended there */
+    char first_error_path[WALK_PATH_SIZE];
+
+    uint32_t sample_count;
+    struct walk_sample samples[WALK_MAX_SAMPLES];
+
+    uint32_t slot_count;
+    struct walk_slot slots[WALK_MAX_JOBS];
+};
+
+/* Walk `root` and fill `report`. Returns when the walk is over; a call that hangs keeps it from returning. */
+void walk_run(struct walk_report *report, const char *root, const struct walk_options *options);
+
+/* What the loader put into this process: fills shim_version and shim_scope. */
+void walk_identify_shim(struct walk_report *report);
+
+/* Be killed when the parent dies. */
+void walk_die_with_parent(void);

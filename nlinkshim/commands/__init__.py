@@ -1,0 +1,80 @@
+"""The command line: the parser, and the one place where an error becomes a line and an exit code."""
+
+from __future__ import annotations
+
+import argparse
+import importlib
+import os
+import sys
+from collections.abc import Sequence
+
+from nlinkshim import __version__
+from nlinkshim.errors import ExitCode, NlinkshimError
+
+# One module a command, imported only if it is the one asked for: name, then a line for the overview.
+COMMANDS = {
+    "verify": "walk a mount and prove that the shim corrects its link counts, and nothing else",
+    "install": "copy the shim to where an image wants it",
+    "path": "print where the installed shim is",
+    "env": "print the environment lines that use it",
+    "run": "run a command under the shim",
+    "demo": "see the problem and the cure on a small FUSE mount of its own",
+}
+
+DESCRIPTION = "Makes FUSE mounts that report a link count of 0 usable through Samba."
+
+EPILOG = """\
+exit codes: 0 all well, 1 the check found something wrong, 2 wrong usage,
+3 could not be completed, 4 the shim could not be loaded or is another version"""
+
+
+def _overview() -> argparse.ArgumentParser:
+    width = max(map(len, COMMANDS))
+    listing = "\n".join(f"  {name:{width}}  {line}" for name, line in COMMANDS.items())
+    parser = argparse.ArgumentParser(
+        prog="nlinkshim",
+        description=f"{DESCRIPTION}\n\ncommands:\n{listing}",
+        epilog=EPILOG,
+        formatter_class=argparse.RawDescriptionHelpFormatter,
+    )
+    parser.add_argument("--version", action="version", version=f"nlinkshim {__version__}")
+    parser.add_argument("command", choices=COMMANDS, metavar="COMMAND", help="see nlinkshim COMMAND --help")
+    return parser
+
+
+def run(arguments: Sequence[str]) -> int:
+    """Parse and run one command. Errors come out as NlinkshimError."""
+    name = arguments[0] if arguments else ""
+    if name not in COMMANDS:
+        _overview().parse_args(arguments)  # --help, --version, or the complaint
+        raise AssertionError("argparse returned")
+    module = importlib.import_module(f"nlinkshim.commands.{name}")
+    parser = argparse.ArgumentParser(
+        prog=f"nlinkshim {name}",
+        description=module.__doc__,
+        epilog=EPILOG,
+        formatter_class=argparse.RawDescriptionHelpFormatter,
+    )
+    module.add_arguments(parser)
+    return int(module.run(parser.parse_args(arguments[1:])))
+
+
+def main(arguments: Sequence[str] | None = None) -> int:
+    try:
+        code = run(sys.argv[1:] if arguments is None else arguments)
+        sys.stdout.flush()
+        return code
+    except NlinkshimError as error:
+        print(f"nlinkshim: {error}", file=sys.stderr)
+        return error.exit_code
+    except BrokenPipeError:
+        # The reader has enough (`| head`); keep the interpreter from complaining as it flushes at exit.
+        os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
+        return ExitCode.INCOMPLETE
+    except KeyboardInterrupt:
+        print("nlinkshim: interrupted", file=sys.stderr)
+        return ExitCode.INCOMPLETE
+    except OSError as error:
+        where = f"{error.filename}: " if error.filename else ""
+        print(f"nlinkshim: {where}{error.strerror or error}", file=sys.stderr)
+        return ExitCode.INCOMPLETE

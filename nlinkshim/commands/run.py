@@ -1,0 +1,32 @@
+"""Run CMD under the shim: it is appended to LD_PRELOAD, behind what stands there, and CMD takes this
+process's place. With it goes everything that CMD starts."""
+
+from __future__ import annotations
+
+import argparse
+import os
+import shutil
+
+from nlinkshim.errors import IncompleteError, UsageError
+from nlinkshim.preload import check_machine, preload_environment, shim_path
+
+
+def add_arguments(parser: argparse.ArgumentParser) -> None:
+    parser.usage = "nlinkshim run [--scope SCOPE] -- CMD [ARGUMENT ...]"
+    parser.add_argument("--scope", help="fuse (default), off, or mount paths joined by ':'")
+    parser.add_argument("cmd", nargs=argparse.REMAINDER, metavar="CMD", help="the command and its arguments")
+
+
+def run(arguments: argparse.Namespace) -> int:
+    command = arguments.cmd[1:] if arguments.cmd[:1] == ["--"] else arguments.cmd
+    if not command:
+        raise UsageError("run: no command given; try: nlinkshim run -- smbd --foreground")
+    program = shutil.which(command[0])
+    if program is None:
+        raise UsageError(f"run: {command[0]}: no such program")
+    check_machine(shim_path())
+    environment = preload_environment(scope=arguments.scope)
+    try:
+        os.execve(program, command, environment)
+    except OSError as error:
+        raise IncompleteError(f"run: {program}: {error.strerror}") from error

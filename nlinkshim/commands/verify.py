@@ -1,0 +1,97 @@
+"""Walk each PATH, and compare the kernel's own answers with those of libc in a process under the shim.
+
+The verdict for a mount is one of
+  needed       it reports link counts of 0, and the shim corrects every one of them
+  not-needed   it reports none: the shim can be retired there
+  ineffective  it reports some, and the shim leaves them
+  corrupting   the shim changed something else
+  other-cause  the mount is unusable for another reason, which is named
+  incomplete   not everything could be read, or the daemon hangs"""
+
+from __future__ import annotations
+
+import argparse
+import contextlib
+import sys
+from collections.abc import Iterator
+from pathlib import Path
+
+from nlinkshim.verifier import Options, verify
+from nlinkshim.verifier.report import as_json, as_text
+from nlinkshim.verifier.run import DEFAULT_JOBS
+from nlinkshim.verifier.supervise import Progress
+
+
+def add_arguments(parser: argparse.ArgumentParser) -> None:
+    defaults = Options()
+    add = parser.add_argument
+    add("paths", nargs="+", metavar="PATH", help="a mount, or a folder of one")
+    add("--format", choices=("text", "json"), default="text", help="json: schema nlinkshim.verify/1")
+    add("--jobs", type=int, default=DEFAULT_JOBS, metavar="N", help="threads (default %(default)s)")
+    add(
+        "--one-file-system",
+        action=argparse.BooleanOptionalAction,
+        default=True,
+        help="do not descend into other mounts below PATH (default)",
+    )
+    add(
+        "--sample",
+        type=int,
+        default=defaults.sample,
+        metavar="N",
+        help="look closely at one entry in N: every entry point, daemon asked afresh (default %(default)s)",
+    )
+    add("--thorough", action="store_true", help="ask the daemon afresh for every entry")
+    add("--every-entry-point", action="store_true", help="compare all entry points of libc for every entry")
+    add("--max-entries", type=int, default=0, metavar="N", help="stop after N entries (default: no limit)")
+    add(
+        "--exclude",
+        action="append",
+        default=[],
+        metavar="GLOB",
+        help="leave out entries of this name, or, with a '/' in it, of this path below PATH; may be repeated",
+    )
+    add(
+        "--timeout",
+        type=float,
+        default=defaults.timeout,
+        metavar="SECONDS",
+        help="how long a single call may take before the mount counts as hung (default %(default)g)",
+    )
+    add("--scope", help="NLINKSHIM_SCOPE for this run: fuse, off, or mount paths joined by ':'")
+    add("--shim", type=Path, metavar="FILE", help="the shim to verify (default: the installed one)")
+
+
+def run(arguments: argparse.Namespace) -> int:
+    options = Options(
+        jobs=arguments.jobs,
+        one_file_system=arguments.one_file_system,
+        thorough=arguments.thorough,
+        every_entry_point=arguments.every_entry_point,
+        sample=arguments.sample,
+        max_entries=arguments.max_entries,
+        exclude=tuple(arguments.exclude),
+        timeout=arguments.timeout,
+        scope=arguments.scope,
+        shim=arguments.shim,
+    )
+    with _progress_bar() as progress:
+        results = verify(arguments.paths, options, progress)
+    print(as_json(results) if arguments.format == "json" else as_text(results))
+    return max(result.verdict.exit_code for result in results)
+
+
+@contextlib.contextmanager
+def _progress_bar() -> Iterator[Progress | None]:
+    """A bar on stderr if that is a terminal. How many entries there will be is not known: it counts."""
+    if not sys.stderr.isatty():
+        yield None
+        return
+    from rich.console import Console
+    from rich.progress import BarColumn, TextColumn, TimeElapsedColumn
+    from rich.progress import Progress as Bar
+
+    columns = (TextColumn("{task.description}"), BarColumn(), TimeElapsedColumn())
+    with Bar(*columns, console=Console(stderr=True), transient=True) as bar:
+        task = bar.add_task("walking", total=None)
+        yield lambda entries, lies: bar.update(task, description=f"{entries:,} entries, {lies:,} report 0")

@@ -1,0 +1,29 @@
+"""The process into which the loader injects the shim: it walks, and writes what it finds into shared memory.
+
+It is started with only what it needs (no site packages but cffi's) and told everything in one JSON argument.
+"""
+
+from __future__ import annotations
+
+import json
+import mmap
+import os
+import sys
+
+from nlinkshim._walker import ffi, lib
+
+
+def main(argument: str) -> None:
+    told = json.loads(argument)
+    lib.walk_die_with_parent()
+    with mmap.mmap(told["memory"], 0) as memory:
+        report = ffi.from_buffer("struct walk_report *", memory)
+        lib.walk_identify_shim(report)
+        if ffi.string(report.shim_version).decode() == told["version"]:
+            # Only pointers go into the structure: what they point to is kept alive here.
+            patterns = [ffi.new("char[]", os.fsencode(pattern)) for pattern in told["exclude"]]
+            excludes = ffi.new("char *[]", [*patterns, ffi.NULL])
+            options = ffi.new("struct walk_options *", {**told["options"], "excludes": excludes})
+            lib.walk_run(report, os.fsencode(told["path"]), options)
+        sys.stdout.flush()
+        os._exit(0)  # not through the interpreter's end: the mapping is still in use
