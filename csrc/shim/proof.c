@@ -50,7 +50,7 @@ static long path_of(int fd, char *path)
  * that entry report 0? */
 static bool reports_zero(const char *path, uint64_t device, uint64_t inode)
 {
-    char answer[STAT_STRUCT_SIZE] __attribute__((aligned(8)));
+    char answer[STAT_STRUCT_SIZE] __attribute__((aligned(8))) = {0};
     if (kernel_call(NR_NEWFSTATAT, K_AT_FDCWD, (long)path, (long)answer,
                     K_AT_SYMLINK_NOFOLLOW | K_AT_NO_AUTOMOUNT, 0) != 0)
         return false;

@@ -51,7 +51,7 @@ static bool read_mounts(struct mountinfo *info)
 /* The mount that the lookup ends on, 0 where the kernel (before 5.8) or a filter does not tell. */
 static uint64_t mount_id(const struct lookup *lookup)
 {
-    char answer[STATX_STRUCT_SIZE] __attribute__((aligned(8)));
+    char answer[STATX_STRUCT_SIZE] __attribute__((aligned(8))) = {0};
     const char *path = lookup->path ? lookup->path : "";
     int flags = (lookup->flags & K_AT_SYMLINK_NOFOLLOW) | K_AT_NO_AUTOMOUNT | K_AT_STATX_DONT_SYNC |
                 (*path ? 0 : K_AT_EMPTY_PATH);

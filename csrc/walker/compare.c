@@ -29,6 +29,17 @@ int raw_fstatat(int dirfd, const char *name, struct stat *st, int flags)
     return (int)syscall(SYS_newfstatat, dirfd, name, st, flags);
 }
 
+/* errno, never 0: what follows a failed call. */
+static int failure(void)
+{
+    return errno ? errno : EIO;
+}
+
+static int result_or_errno(int result)
+{
+    return result == 0 ? 0 : failure();
+}
+
 static uint64_t expected_count(const struct stat *raw, uint32_t directory_nlink)
 {
     if (raw->st_nlink != 0)
@@ -91,7 +102,8 @@ static enum outcome look(const struct asker *raw_asker, const struct asker *aske
                          uint32_t directory_nlink, struct stat *raw, struct finding *finding)
 {
     for (int try = 0; try < TRIES; try++) {
-        struct stat patched, again;
+        struct stat patched = {0}, again = {0};
+        *raw = patched;
         __atomic_store_n(place->ticks, *place->ticks + 1, __ATOMIC_RELAXED);
         int error = raw_asker->ask(raw_asker, place, raw);
         if (error) {
@@ -120,10 +132,6 @@ static int flags_of(const struct place *place)
     return place->follow ? 0 : AT_SYMLINK_NOFOLLOW;
 }
 
-static int result_or_errno(int result)
-{
-    return result == 0 ? 0 : errno;
-}
 
 static int ask_raw(const struct asker *asker, const struct place *place, struct stat *st)
 {
@@ -166,7 +174,7 @@ static int ask_raw_statx(const struct asker *asker, const struct place *place, s
     struct statx stx;
     long result = syscall(SYS_statx, place->dirfd, place->name, flags_of(place) | asker->flags, STATX_BASIC_STATS, &stx);
     if (result != 0)
-        return errno;
+        return failure();
     from_statx(&stx, st);
     return 0;
 }
@@ -176,7 +184,7 @@ static int ask_statx(const struct asker *asker, const struct place *place, struc
     struct statx stx;
     if (((statx_function)asker->function)(place->dirfd, place->name, flags_of(place) | asker->flags,
                                           STATX_BASIC_STATS, &stx) != 0)
-        return errno;
+        return failure();
     from_statx(&stx, st);
     return 0;
 }
@@ -202,7 +210,7 @@ static int ask_fd(const struct asker *asker, const struct place *place, struct s
 {
     int fd = open_place(place);
     if (fd < 0)
-        return errno;
+        return failure();
     int error = result_or_errno(((int (*)(int, struct stat *))asker->function)(fd, st));
     close(fd);
     return error;
@@ -212,7 +220,7 @@ static int ask_xfd(const struct asker *asker, const struct place *place, struct 
 {
     int fd = open_place(place);
     if (fd < 0)
-        return errno;
+        return failure();
     int error = result_or_errno(((int (*)(int, int, struct stat *))asker->function)(1, fd, st));
     close(fd);
     return error;
@@ -236,9 +244,9 @@ static int ask_fts(const struct place *place, struct stat *st, FTSENT *(*next)(F
     char *const paths[] = {(char *)place->path, NULL};
     FTS *fts = fts_open(paths, FTS_PHYSICAL | FTS_NOCHDIR, NULL);
     if (!fts)
-        return errno;
+        return failure();
     FTSENT *entry = next(fts);
-    int error = !entry ? errno : entry->fts_info == FTS_NS ? entry->fts_errno : 0;
+    int error = !entry ? failure() : entry->fts_info == FTS_NS ? entry->fts_errno : 0;
     if (entry && !error)
         *st = *entry->fts_statp;
     fts_close(fts);
@@ -286,14 +294,14 @@ static int ask_ftw(const struct asker *asker, const struct place *place, struct 
 {
     walked = st;
     int (*ftw)(const char *, int (*)(const char *, const struct stat *, int), int) = asker->function;
-    return ftw(place->path, keep_first_of_ftw, 4) == 1 ? 0 : errno;
+    return ftw(place->path, keep_first_of_ftw, 4) == 1 ? 0 : failure();
 }
 
 static int ask_nftw(const struct asker *asker, const struct place *place, struct stat *st)
 {
     walked = st;
     int (*nftw)(const char *, int (*)(const char *, const struct stat *, int, struct FTW *), int, int) = asker->function;
-    return nftw(place->path, keep_first, 4, FTW_PHYS) == 1 ? 0 : errno;
+    return nftw(place->path, keep_first, 4, FTW_PHYS) == 1 ? 0 : failure();
 }
 
 /* How each shape asks, and whether it asks about what a symbolic link leads to, and needs the path. */

@@ -39,10 +39,18 @@ def as_json(results: Sequence[MountResult]) -> str:
 
 def as_text(results: Sequence[MountResult]) -> str:
     """A table with a line a mount, and below it what there is to say of each."""
+    lines = [as_table(results, [result.path for result in results])]
+    for result in results:
+        lines += ["", *_explain(result)]
+    return "\n".join(lines)
+
+
+def as_table(results: Sequence[MountResult], labels: Sequence[str]) -> str:
+    """The table alone, with these labels in its first column."""
     heads = ("MOUNT", "TYPE", "ENTRIES", "LIES", "CORRECTED", "WRONG", "ERRORS", "SECONDS", "VERDICT")
     rows = [
         (
-            printable(result.path),
+            printable(label),
             result.fstype,
             f"{result.entries:,}",
             f"{result.lies:,}",
@@ -51,7 +59,7 @@ def as_text(results: Sequence[MountResult]) -> str:
             f"{result.errors:,}",
             f"{result.seconds:.2f}",
         )
-        for result in results
+        for label, result in zip(labels, results, strict=True)
     ]
     widths = [max(len(row[column]) for row in (heads, *rows)) for column in range(len(heads) - 1)]
     text_columns = 2  # the rest are numbers
@@ -68,8 +76,6 @@ def as_text(results: Sequence[MountResult]) -> str:
         line(row, coloured(result.verdict.value, _COLOURS[result.verdict]))
         for row, result in zip(rows, results, strict=True)
     ]
-    for result in results:
-        lines += ["", *_explain(result)]
     return "\n".join(lines)
 
 

@@ -1,0 +1,60 @@
+# make demo and make test each set up all they need on a fresh Debian or Ubuntu machine.
+
+PYTHON ?= python3
+VENV := .venv
+BIN := $(VENV)/bin
+
+NATIVE := $(wildcard csrc/*/*.[ch] csrc/shim/symbols.def wheels/backend.py)
+DEMO_PACKAGES := gcc libc6-dev python3-dev python3-venv libffi-dev fuse3 samba smbclient
+TEST_PACKAGES := $(DEMO_PACKAGES) golang-go golang-github-hanwen-go-fuse-dev musl musl-tools clang shellcheck \
+	strace valgrind libfaketime fakeroot libjemalloc2 perl rsync bindfs binutils attr libcap2-bin
+BENCH_PACKAGES := $(TEST_PACKAGES) bfs fd-find findutils
+
+.PHONY: demo test check lint bench wheel clean
+
+demo: $(VENV)/.system-demo $(VENV)/.installed
+	$(BIN)/nlinkshim demo
+
+test: $(VENV)/.system-test $(VENV)/.developed
+	$(BIN)/pytest $(PYTEST_ARGUMENTS)
+
+# the fast inner loop: what needs no mount
+check: $(VENV)/.developed
+	$(BIN)/ruff check .
+	$(BIN)/ruff format --check .
+	$(BIN)/mypy
+	$(BIN)/pytest -q tests/unit tests/shim/test_binary.py tests/shim/test_pure.py
+
+lint: $(VENV)/.system-test $(VENV)/.developed
+	$(BIN)/ruff check .
+	$(BIN)/ruff format --check .
+	$(BIN)/mypy
+	sh wheels/lint-native.sh
+	shellcheck .ci/run wheels/*.sh
+
+bench: $(VENV)/.system-bench $(VENV)/.developed
+	$(BIN)/python -m bench $(BENCH_ARGUMENTS)
+
+wheel: $(VENV)/.developed
+	sh wheels/build.sh $(BIN)/python dist
+
+$(VENV)/bin/python:
+	command -v $(PYTHON) >/dev/null && $(PYTHON) -c 'import venv, ensurepip' 2>/dev/null \
+		|| sh wheels/system-packages.sh python3-venv
+	$(PYTHON) -m venv $(VENV)
+	$(BIN)/python -m pip install --quiet --upgrade 'pip>=25.1'
+
+$(VENV)/.installed: $(VENV)/bin/python pyproject.toml $(NATIVE)
+	$(BIN)/python -m pip install --quiet -e '.[demo]'
+	touch $@
+
+$(VENV)/.developed: $(VENV)/.installed
+	$(BIN)/python -m pip install --quiet -e '.[demo]' --group dev
+	touch $@
+
+$(VENV)/.system-%: $(VENV)/bin/python
+	sh wheels/system-packages.sh $($(shell echo $* | tr a-z A-Z)_PACKAGES)
+	touch $@
+
+clean:
+	rm -rf $(VENV) build dist *.egg-info nlinkshim/*.so

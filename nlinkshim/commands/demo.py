@@ -1,0 +1,21 @@
+"""The whole story in seconds, on a FUSE mount of its own: link counts of 0, what smbd makes of them, and
+both again under the shim. Samba is shown if smbd and smbclient are installed and you are root. Nothing stays
+behind."""
+
+from __future__ import annotations
+
+import argparse
+
+from nlinkshim.demonstration.story import demo, shows_the_cure
+from nlinkshim.errors import ExitCode
+from nlinkshim.verifier.report import as_table
+
+
+def add_arguments(parser: argparse.ArgumentParser) -> None:
+    """Takes none."""
+
+
+def run(arguments: argparse.Namespace) -> int:
+    results = demo()
+    print(as_table(results, labels=["without", "with"]))
+    return ExitCode.WELL if shows_the_cure(results) else ExitCode.WRONG
