@@ -19,12 +19,12 @@ static inline uint32_t counted(bool lie, bool directory)
     return directory ? state.directory_nlink : 1;
 }
 
-/* The usual case, settled by the cache and a glance at the name. The time is taken first, so that only
- * `lookup` is alive across a call. */
-static inline bool is_plain_lie(const struct lookup *lookup, uint64_t device, bool directory, uint32_t stamp)
+/* The usual case, settled by the cache and a glance at the name. (With a verdict in the cache, this object is
+ * relocated.) The time is taken first, so that only `lookup` is alive across a call. */
+static inline bool is_plain_lie(const struct lookup *lookup, uint64_t device, uint32_t stamp)
 {
     enum verdict verdict = scope_cached(device, stamp);
-    return verdict == VERDICT_LIAR || (verdict == VERDICT_INSIDE && name_is_plain(lookup->path, directory));
+    return verdict == VERDICT_LIAR || (verdict >= VERDICT_INSIDE && name_is_plain(lookup->path));
 }
 
 static __attribute__((noinline, cold)) int mend_stat_in_depth(const struct lookup *lookup)
@@ -40,17 +40,17 @@ int mend_stat(const struct lookup *lookup)
 {
     uint32_t stamp = scope_stamp();
     const void *st = lookup->answer;
-    bool directory = is_directory(FIELD(st, STAT_MODE, field32));
-    if (!is_plain_lie(lookup, FIELD(st, STAT_DEV, field64), directory, stamp))
+    if (!is_plain_lie(lookup, FIELD(st, STAT_DEV, field64), stamp))
         return mend_stat_in_depth(lookup);
-    FIELD(st, STAT_NLINK, stat_nlink_t) = counted(true, directory);
+    st = lookup->answer;
+    FIELD(st, STAT_NLINK, stat_nlink_t) = counted(true, is_directory(FIELD(st, STAT_MODE, field32)));
     return 0;
 }
 
 static inline uint64_t statx_device(const void *stx)
 {
     uint32_t major = FIELD(stx, STATX_AT_DEV_MAJOR, field32), minor = FIELD(stx, STATX_AT_DEV_MINOR, field32);
-    return __builtin_expect(!major && minor < 256, 1) ? minor : device_number(major, minor);
+    return __builtin_expect((major | minor >> 8) == 0, 1) ? minor : device_number(major, minor);
 }
 
 static __attribute__((noinline, cold)) int mend_statx_in_depth(const struct lookup *lookup)
@@ -71,10 +71,9 @@ int mend_statx(const struct lookup *lookup)
 {
     uint32_t stamp = scope_stamp();
     const void *stx = lookup->answer;
-    bool directory = is_directory(FIELD(stx, STATX_AT_MODE, field16));
-    if (!(FIELD(stx, STATX_AT_MASK, field32) & K_STATX_TYPE) ||
-        !is_plain_lie(lookup, statx_device(stx), directory, stamp))
+    if (!(FIELD(stx, STATX_AT_MASK, field32) & K_STATX_TYPE) || !is_plain_lie(lookup, statx_device(stx), stamp))
         return mend_statx_in_depth(lookup);
-    FIELD(stx, STATX_AT_NLINK, field32) = counted(true, directory);
+    stx = lookup->answer;
+    FIELD(stx, STATX_AT_NLINK, field32) = counted(true, is_directory(FIELD(stx, STATX_AT_MODE, field16)));
     return 0;
 }

@@ -89,41 +89,26 @@ static bool root_lies(uint64_t device)
     return false;
 }
 
-static bool proven(const struct lookup *lookup, const struct entry *entry)
+/* What the open file shows decides this call alone: while an unlink is under way on an honest file system, it
+ * can be found by its name with a count of 0 already. */
+static bool open_entry_lies(const struct lookup *lookup, const struct entry *entry)
 {
-    int fd = lookup->dirfd, opened = -1;
-    if (lookup->path && *lookup->path) {
-        int follow = lookup->flags & K_AT_SYMLINK_NOFOLLOW ? K_O_NOFOLLOW : 0;
-        fd = opened = kernel_open(lookup->dirfd, lookup->path, K_O_PATH | follow);
-        if (fd < 0)
-            return false;
-    }
+    if (!lookup->path || !*lookup->path)
+        return open_file_lies(lookup->dirfd, entry->device, entry->inode);
+    int follow = lookup->flags & K_AT_SYMLINK_NOFOLLOW ? K_O_NOFOLLOW : 0;
+    int fd = kernel_open(lookup->dirfd, lookup->path, K_O_PATH | follow);
+    if (fd < 0)
+        return false;
     bool lies = open_file_lies(fd, entry->device, entry->inode);
-    if (opened >= 0)
-        kernel_close(opened);
-    if (!lies)
-        lies = root_lies(entry->device);
-    if (lies)
-        scope_mark_liar(entry->device);
+    kernel_close(fd);
     return lies;
 }
 
-/* Settle a relative name that could be one of /proc by the folder it starts from. That costs a system call,
- * and folders have many names: the last one found ordinary is kept, as long as a verdict, in one word
- * (descriptor | stamp | 1; 32-bit machines have no room for it). */
+/* Settle a relative name that could be one of /proc by the folder it starts from. */
 static bool starts_outside_proc(const struct lookup *lookup)
 {
-    static uintptr_t ordinary;
-    bool fits = sizeof ordinary == 8;
-    uintptr_t word = (uintptr_t)((uint64_t)(uint32_t)lookup->dirfd << (STAMP_BITS + 1)) | scope_stamp() << 1 | 1;
-    if (fits && __atomic_load_n(&ordinary, __ATOMIC_RELAXED) == word)
-        return true;
     char path[PATH_SIZE];
-    if (path_of(lookup->dirfd, path) < 0 || name_kind_from(path, lookup->path) != NAME_ORDINARY)
-        return false;
-    if (fits)
-        __atomic_store_n(&ordinary, word, __ATOMIC_RELAXED);
-    return true;
+    return path_of(lookup->dirfd, path) > 0 && name_kind_from(path, lookup->path) == NAME_ORDINARY;
 }
 
 bool is_lie(const struct lookup *lookup, const struct entry *entry)
@@ -132,8 +117,17 @@ bool is_lie(const struct lookup *lookup, const struct entry *entry)
     enum verdict verdict = scope_cached(entry->device, stamp);
     if (verdict == VERDICT_NONE)
         verdict = scope_revalidate(lookup, entry->device, stamp);
-    if (verdict != VERDICT_INSIDE)
+    if (verdict < VERDICT_INSIDE)
         return verdict == VERDICT_LIAR;
+
     enum name_kind kind = name_kind(lookup->path, entry->directory);
-    return kind == NAME_ORDINARY || (kind == NAME_RELATIVE && starts_outside_proc(lookup)) || proven(lookup, entry);
+    if (kind == NAME_ORDINARY || (kind == NAME_RELATIVE && starts_outside_proc(lookup)))
+        return true;
+
+    bool lies = open_entry_lies(lookup, entry);
+    if (verdict == VERDICT_INSIDE) {
+        verdict = root_lies(entry->device) ? VERDICT_LIAR : VERDICT_COUNTS;
+        scope_remember(entry->device, stamp, verdict);
+    }
+    return lies || verdict == VERDICT_LIAR;
 }

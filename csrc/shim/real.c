@@ -1,6 +1,6 @@
 #include "real.h"
 
-#include "elf.h"
+#include "image.h"
 #include "kernel.h"
 #include "scope.h"
 

@@ -6,7 +6,7 @@
 uintptr_t scope_slots[SCOPE_SLOTS];
 int (*scope_clock)(int, struct coarse_time *);
 
-static void remember(uint64_t device, uint32_t stamp, enum verdict verdict)
+void scope_remember(uint64_t device, uint32_t stamp, enum verdict verdict)
 {
     uintptr_t word, current = (uintptr_t)stamp << VERDICT_BITS;
     uintptr_t stamp_mask = (((uintptr_t)1 << STAMP_BITS) - 1) << VERDICT_BITS;
@@ -22,11 +22,6 @@ static void remember(uint64_t device, uint32_t stamp, enum verdict verdict)
         }
     }
     __atomic_store_n(slot, word | (uintptr_t)verdict, __ATOMIC_RELAXED);
-}
-
-void scope_mark_liar(uint64_t device)
-{
-    remember(device, scope_stamp(), VERDICT_LIAR);
 }
 
 /* Read the mounts that this thread sees. */
@@ -74,7 +69,7 @@ enum verdict scope_revalidate(const struct lookup *lookup, uint64_t device, uint
     if (scope.kind == SCOPE_PATHS && !info.device_seen)
         id = mount_id(lookup);
     enum verdict verdict = mountinfo_in_scope(&info, id) ? VERDICT_INSIDE : VERDICT_OUTSIDE;
-    remember(device, stamp, verdict);
+    scope_remember(device, stamp, verdict);
     state.last_revalidation = scope_clock ? stamp : 0;
     return verdict;
 }

@@ -19,16 +19,18 @@ struct lookup {
 enum verdict {
     VERDICT_NONE,    /* cannot be told now: pass through */
     VERDICT_OUTSIDE, /* not in scope */
+    VERDICT_LIAR,    /* in scope, and its root reports 0: so does all the rest, whatever is linked */
     VERDICT_INSIDE,  /* in scope: names are corrected, descriptors need proof */
-    VERDICT_LIAR,    /* in scope and proven to report 0 for linked entries */
+    VERDICT_COUNTS,  /* the same, and its root was asked and does not report 0 */
+    VERDICT_END,
 };
 
 /* A verdict is one machine word, so that a relaxed load or store needs no lock:
- *   device (high bits) | stamp (STAMP_BITS) | enum verdict (2 bits)
+ *   device (high bits) | stamp (STAMP_BITS) | enum verdict (3 bits)
  * Device numbers are given again at once after an unmount, hence the stamp. */
 enum {
-    VERDICT_BITS = 2,
-    STAMP_BITS = sizeof(uintptr_t) == 8 ? 30 : 10,
+    VERDICT_BITS = 3,
+    STAMP_BITS = sizeof(uintptr_t) == 8 ? 29 : 9,
     DEVICE_SHIFT = VERDICT_BITS + STAMP_BITS,
     DEVICE_BITS = sizeof(uintptr_t) * 8 - DEVICE_SHIFT, /* the kernel's numbers have 32, but 20 do for FUSE */
     SCOPE_SLOTS = 64,
@@ -77,7 +79,7 @@ static inline enum verdict scope_cached(uint64_t device, uint32_t stamp)
     uintptr_t found;
     do {
         found = __atomic_load_n(scope_slot(device, probe), __ATOMIC_RELAXED) ^ word;
-        if (__builtin_expect(found - 1 < VERDICT_LIAR, 1))
+        if (__builtin_expect(found - 1 < VERDICT_END - 1, 1))
             return (enum verdict)found;
     } while (++probe < SCOPE_PROBES);
     return VERDICT_NONE;
@@ -86,8 +88,8 @@ static inline enum verdict scope_cached(uint64_t device, uint32_t stamp)
 /* From mountinfo, and into the cache. Never asks the file system of the entry. */
 enum verdict scope_revalidate(const struct lookup *lookup, uint64_t device, uint32_t stamp);
 
-/* Record a proof; it lasts as long as any verdict. */
-void scope_mark_liar(uint64_t device);
+/* Record what its root was found to be; that lasts as long as any verdict. */
+void scope_remember(uint64_t device, uint32_t stamp, enum verdict verdict);
 
 /* A path at which the root of the device's file system is mounted, the one after `skip` others. */
 bool scope_root(uint64_t device, unsigned skip, char *path, uint32_t size);

@@ -9,7 +9,7 @@
  *   scope.c    is the device in scope? A cache of one second before /proc/thread-self/mountinfo (mountinfo.c)
  *
  *   trees.c    the same for fts and nftw, whose answers libc makes past the PLT
- *   real.c     finds the next definitions through the images in memory (elf.c)
+ *   real.c     finds the next definitions through the images in memory (image.c)
  *   config.c   the environment, read once; state.h is what others can read of it
  *   kernel.h   system calls without libc; machine.h is all that differs between architectures
  *

@@ -461,7 +461,8 @@ void walk_run(struct walk_report *report, const char *root, const struct walk_op
     struct worker workers[WALK_MAX_JOBS];
     pthread_t threads[WALK_MAX_JOBS];
     pthread_attr_t attributes;
-    uint32_t jobs = options->jobs < WALK_MAX_JOBS ? options->jobs : WALK_MAX_JOBS, started = 1;
+    uint32_t jobs = options->jobs < 1 ? 1 : options->jobs > WALK_MAX_JOBS ? WALK_MAX_JOBS : options->jobs;
+    uint32_t started = 1;
 
     pthread_mutex_init(&walk.mutex, NULL);
     pthread_cond_init(&walk.change, NULL);

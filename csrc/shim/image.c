@@ -1,4 +1,4 @@
-#include "elf.h"
+#include "image.h"
 
 #include <stddef.h>
 #include <stdint.h>

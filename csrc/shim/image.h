@@ -1,7 +1,7 @@
 /* Symbols of ELF images that are already in memory. Not dlsym: that allocates when it fails, overwrites the
  * host's dlerror, and is missing from programs without libdl before glibc 2.34. */
-#ifndef NLINKSHIM_ELF_H
-#define NLINKSHIM_ELF_H
+#ifndef NLINKSHIM_IMAGE_H
+#define NLINKSHIM_IMAGE_H
 
 #include <link.h>
 
