@@ -1,0 +1,246 @@
+// A file system served by go-fuse's fs API, whose link counts lie (or do not) by option.
+//
+// Two trees: a small media library (default), or --entries N generated entries (folders of --fanout files).
+// Both are deterministic; a file holds its own name and a newline, repeated up to its size.
+// Nodes are made as they are looked up, so a million entries cost nothing to mount.
+package main
+
+import (
+	"context"
+	"flag"
+	"fmt"
+	"log"
+	"os"
+	"os/signal"
+	"strings"
+	"sync"
+	"sync/atomic"
+	"syscall"
+	"time"
+
+	"github.com/hanwen/go-fuse/v2/fs"
+	"github.com/hanwen/go-fuse/v2/fuse"
+)
+
+// honesty says which counts are true. go-fuse's own default, Nlink never set, is the zero value.
+type honesty struct {
+	folders, files bool // in answers to GETATTR, and in those to LOOKUP unless:
+	notInLookup    bool // LOOKUP says 0 for everything
+}
+
+var policies = map[string]honesty{
+	"0":              {},
+	"honest":         {folders: true, files: true},
+	"honest-folders": {folders: true},
+	"getattr-only":   {folders: true, files: true, notInLookup: true},
+}
+
+type server struct {
+	honesty honesty
+	latency time.Duration
+	plus    bool
+	created uint64 // the last inode number given to a new file
+}
+
+// fromListing marks a lookup that go-fuse makes by itself to fill a READDIRPLUS answer.
+const fromListing = uint32(1) << 31
+
+// listingMarker is the go-fuse bridge with its READDIRPLUS lookups marked.
+type listingMarker struct{ fuse.RawFileSystem }
+
+func (m *listingMarker) ReadDirPlus(cancel <-chan struct{}, input *fuse.ReadIn, out *fuse.DirEntryList) fuse.Status {
+	input.Caller.Pid |= fromListing
+	return m.RawFileSystem.ReadDirPlus(cancel, input, out)
+}
+
+type node struct {
+	fs.Inode
+	server   *server
+	entry    entry
+	unlinked int32
+}
+
+func (n *node) fill(out *fuse.Attr, honest bool) {
+	e := &n.entry
+	out.Ino = e.ino
+	out.Mode = e.mode
+	out.Size = e.size
+	out.Blocks = (e.size + 511) / 512
+	out.Mtime = 1700000000 + e.ino
+	out.Ctime, out.Atime = out.Mtime, out.Mtime
+	switch {
+	case !honest || atomic.LoadInt32(&n.unlinked) != 0: // Nlink stays as go-fuse made it: 0
+	case e.folder != nil && n.server.honesty.folders:
+		out.Nlink = 2 + e.folder.subfolders()
+	case e.folder == nil && n.server.honesty.files:
+		out.Nlink = 1
+	}
+}
+
+func (n *node) Getattr(ctx context.Context, f fs.FileHandle, out *fuse.AttrOut) syscall.Errno {
+	n.fill(&out.Attr, true)
+	return fs.OK
+}
+
+func (n *node) Lookup(ctx context.Context, name string, out *fuse.EntryOut) (*fs.Inode, syscall.Errno) {
+	caller, ok := fuse.FromContext(ctx)
+	listing := ok && caller.Pid&fromListing != 0
+	if listing && !n.server.plus {
+		return nil, syscall.ENOENT // the name is listed, but the kernel learns no attributes
+	}
+	if !listing && n.server.latency > 0 {
+		time.Sleep(n.server.latency)
+	}
+	if n.entry.folder == nil {
+		return nil, syscall.ENOTDIR
+	}
+	e, found := n.entry.folder.find(name)
+	if !found {
+		return nil, syscall.ENOENT
+	}
+	child := n.NewInode(ctx, &node{server: n.server, entry: e}, fs.StableAttr{Ino: e.ino, Mode: e.mode & syscall.S_IFMT})
+	child.Operations().(*node).fill(&out.Attr, !n.server.honesty.notInLookup)
+	return child, fs.OK
+}
+
+func (n *node) Readdir(ctx context.Context) (fs.DirStream, syscall.Errno) {
+	if n.entry.folder == nil {
+		return nil, syscall.ENOTDIR
+	}
+	list := n.entry.folder.list()
+	answer := make([]fuse.DirEntry, len(list))
+	for i, e := range list {
+		answer[i] = fuse.DirEntry{Name: e.name, Mode: e.mode, Ino: e.ino}
+	}
+	return fs.NewListDirStream(answer), fs.OK
+}
+
+func (n *node) Readlink(ctx context.Context) ([]byte, syscall.Errno) {
+	if n.entry.mode&syscall.S_IFMT != syscall.S_IFLNK {
+		return nil, syscall.EINVAL
+	}
+	return []byte(n.entry.target), fs.OK
+}
+
+func (n *node) Open(ctx context.Context, flags uint32) (fs.FileHandle, uint32, syscall.Errno) {
+	if flags&syscall.O_ACCMODE != syscall.O_RDONLY {
+		return nil, 0, syscall.EROFS
+	}
+	return nil, fuse.FOPEN_KEEP_CACHE, fs.OK
+}
+
+func (n *node) Read(ctx context.Context, f fs.FileHandle, dest []byte, off int64) (fuse.ReadResult, syscall.Errno) {
+	line := n.entry.name + "\n"
+	left := int64(n.entry.size) - off
+	if left < 0 {
+		left = 0
+	}
+	if left < int64(len(dest)) {
+		dest = dest[:left]
+	}
+	for done := 0; done < len(dest); {
+		done += copy(dest[done:], line[(off+int64(done))%int64(len(line)):])
+	}
+	return fuse.ReadResultData(dest), fs.OK
+}
+
+// Create makes an empty file in a folder of the library; what is written to it is refused.
+func (n *node) Create(ctx context.Context, name string, flags, mode uint32, out *fuse.EntryOut) (*fs.Inode, fs.FileHandle, uint32, syscall.Errno) {
+	folder, ok := n.entry.folder.(*listedFolder)
+	if !ok {
+		return nil, nil, 0, syscall.EROFS
+	}
+	e := entry{name: name, ino: atomic.AddUint64(&n.server.created, 1), mode: fileMode}
+	if !folder.create(e) {
+		return nil, nil, 0, syscall.EEXIST
+	}
+	child := n.NewInode(ctx, &node{server: n.server, entry: e}, fs.StableAttr{Ino: e.ino, Mode: syscall.S_IFREG})
+	child.Operations().(*node).fill(&out.Attr, !n.server.honesty.notInLookup)
+	return child, nil, 0, fs.OK
+}
+
+func (n *node) Unlink(ctx context.Context, name string) syscall.Errno { return n.remove(name, false) }
+
+func (n *node) Rmdir(ctx context.Context, name string) syscall.Errno { return n.remove(name, true) }
+
+func (n *node) remove(name string, wantFolder bool) syscall.Errno {
+	folder, ok := n.entry.folder.(*listedFolder)
+	if !ok {
+		return syscall.EROFS
+	}
+	if errno := folder.remove(name, wantFolder); errno != fs.OK {
+		return errno
+	}
+	if child := n.GetChild(name); child != nil {
+		atomic.StoreInt32(&child.Operations().(*node).unlinked, 1)
+	}
+	return fs.OK
+}
+
+func (n *node) Statfs(ctx context.Context, out *fuse.StatfsOut) syscall.Errno {
+	out.Bsize, out.Frsize, out.NameLen = 4096, 4096, 255
+	out.Blocks, out.Bfree, out.Bavail = 1<<28, 1<<27, 1<<27
+	return fs.OK
+}
+
+// repeated collects a flag that may be given several times.
+type repeated []string
+
+func (r *repeated) String() string         { return strings.Join(*r, ",") }
+func (r *repeated) Set(value string) error { *r = append(*r, value); return nil }
+
+func main() {
+	nlink := flag.String("nlink", "0", "0 (Nlink never set), honest, honest-folders (files lie), getattr-only (LOOKUP lies)")
+	entries := flag.Uint64("entries", 0, "serve this many generated entries instead of the media library")
+	fanout := flag.Uint64("fanout", 100, "files in each generated folder")
+	attrTimeout := flag.Duration("attr-timeout", time.Second, "how long the kernel may cache attributes")
+	entryTimeout := flag.Duration("entry-timeout", time.Second, "how long the kernel may cache names")
+	latency := flag.Duration("latency", 0, "delay of each LOOKUP")
+	plus := flag.Bool("plus", true, "listings carry attributes (READDIRPLUS), so that they save lookups")
+	allowOther := flag.Bool("allow-other", true, "let other users in")
+	oddNames := flag.Bool("odd-names", false, "add names that are not UTF-8, or hold newlines and backslashes")
+	name := flag.String("name", "lying", "the mount shows as type fuse.NAME")
+	var links repeated
+	flag.Var(&links, "link", "add a symlink NAME=TARGET to the root (may be repeated)")
+	flag.Parse()
+	policy, known := policies[*nlink]
+	if flag.NArg() != 1 || !known || *fanout == 0 {
+		fmt.Fprintln(os.Stderr, "usage: gofuse [options] MOUNTPOINT")
+		flag.PrintDefaults()
+		os.Exit(2)
+	}
+
+	var top folder
+	if *entries > 0 {
+		top = newGeneratedRoot(*entries, *fanout, links)
+	} else {
+		top = newLibrary(links, *oddNames)
+	}
+	root := &node{
+		server: &server{honesty: policy, latency: *latency, plus: *plus, created: 1 << 41},
+		entry:  entry{ino: 1, mode: syscall.S_IFDIR | 0755, folder: top},
+	}
+	options := &fs.Options{AttrTimeout: attrTimeout, EntryTimeout: entryTimeout}
+	options.MountOptions = fuse.MountOptions{
+		AllowOther: *allowOther, FsName: "gofuse", Name: *name, DirectMount: true, DisableXAttrs: true,
+	}
+	// A stopped or killed tester must not leave the server behind, so it goes with its mount.
+	fuseServer, err := fuse.NewServer(&listingMarker{fs.NewNodeFS(root, options)}, flag.Arg(0), &options.MountOptions)
+	if err != nil {
+		log.Fatal(err)
+	}
+	signals := make(chan os.Signal, 1)
+	signal.Notify(signals, syscall.SIGTERM, syscall.SIGINT)
+	var once sync.Once
+	go func() {
+		for range signals {
+			once.Do(func() { fuseServer.Unmount() })
+		}
+	}()
+	go fuseServer.Serve()
+	if err := fuseServer.WaitMount(); err != nil {
+		log.Fatal(err)
+	}
+	fmt.Println("ready")
+	fuseServer.Wait()
+}

@@ -1,0 +1,101 @@
+"""What this machine must offer for a test to make sense."""
+
+from __future__ import annotations
+
+import importlib.util
+import os
+import shutil
+from collections.abc import Callable
+from functools import cache
+from pathlib import Path
+
+import pytest
+
+GO_FUSE_SOURCE = Path("/usr/share/gocode/src/github.com/hanwen/go-fuse")
+LIBRARY_FOLDERS = [Path("/usr/lib/x86_64-linux-gnu"), Path("/usr/lib64"), Path("/usr/lib")]
+
+
+def find_library(name: str) -> Path | None:
+    """The file of a shared library that is used as a preload, by its name below the library folders."""
+    return next((folder / name for folder in LIBRARY_FOLDERS if (folder / name).exists()), None)
+
+
+def _program(name: str, package: str) -> Callable[[], str | None]:
+    def missing() -> str | None:
+        path = os.environ.get("PATH", "") + ":/usr/local/sbin:/usr/sbin:/sbin"
+        return None if shutil.which(name, path=path) else f"{name} is not installed (Debian: {package})"
+
+    return missing
+
+
+def _library(name: str, package: str) -> Callable[[], str | None]:
+    return lambda: None if find_library(name) else f"{name} is not installed (Debian: {package})"
+
+
+def _root() -> str | None:
+    return None if os.geteuid() == 0 else "needs root"
+
+
+def _fuse() -> str | None:
+    try:
+        os.close(os.open("/dev/fuse", os.O_RDWR | os.O_CLOEXEC))
+    except OSError as error:
+        return f"/dev/fuse cannot be opened: {error.strerror}"
+    return _root()
+
+
+def _go_fuse() -> str | None:
+    if not GO_FUSE_SOURCE.is_dir():
+        return "go-fuse is not installed (Debian: golang-github-hanwen-go-fuse-dev)"
+    return _program("go", "golang-go")() or _fuse()
+
+
+def _mfusepy() -> str | None:
+    if importlib.util.find_spec("mfusepy") is None:
+        return "mfusepy is not installed (PyPI: mfusepy)"
+    return _fuse()
+
+
+def _overlay() -> str | None:
+    known = "\toverlay\n" in Path("/proc/filesystems").read_text()
+    return _root() if known else "the kernel has no overlayfs"
+
+
+CAPABILITIES: dict[str, Callable[[], str | None]] = {
+    "root": _root,
+    "fuse": _fuse,
+    "go": _go_fuse,
+    "mfusepy": _mfusepy,
+    "overlay": _overlay,
+    "cc": _program("gcc", "gcc"),
+    "musl-gcc": _program("musl-gcc", "musl-tools"),
+    "smbd": _program("smbd", "samba"),
+    "smbclient": _program("smbclient", "smbclient"),
+    "strace": _program("strace", "strace"),
+    "valgrind": _program("valgrind", "valgrind"),
+    "readelf": _program("readelf", "binutils"),
+    "capsh": _program("capsh", "libcap2-bin"),
+    "perl": _program("perl", "perl"),
+    "rsync": _program("rsync", "rsync"),
+    "tar": _program("tar", "tar"),
+    "faketime": _library("faketime/libfaketime.so.1", "libfaketime"),
+    "fakeroot": _library("libfakeroot/libfakeroot-sysv.so", "libfakeroot"),
+    "jemalloc": _library("libjemalloc.so.2", "libjemalloc2"),
+}
+
+
+@cache
+def missing(name: str) -> str | None:
+    """Why the capability is not there, or None if it is."""
+    return CAPABILITIES[name]()
+
+
+def require(*names: str) -> None:
+    """Skip the test unless all are there. Where NLINKSHIM_REQUIRE_ALL=1 says that they must be, fail it."""
+    for name in names:
+        reason = missing(name)
+        if reason is None:
+            continue
+        if os.environ.get("NLINKSHIM_REQUIRE_ALL") == "1":
+            pytest.fail(f"{reason}, and NLINKSHIM_REQUIRE_ALL=1 forbids skipping", pytrace=False)
+        pytest.skip(reason)

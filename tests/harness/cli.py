@@ -1,0 +1,43 @@
+"""The command line as a user runs it: in a process of its own."""
+
+from __future__ import annotations
+
+import json
+import os
+import subprocess
+import sys
+from collections.abc import Mapping
+from dataclasses import dataclass
+from typing import Any
+
+from .preload import bare
+
+
+@dataclass(frozen=True)
+class Outcome:
+    code: int
+    out: str
+    err: str
+
+    @property
+    def document(self) -> dict[str, Any]:
+        return json.loads(self.out)
+
+
+def nlinkshim(*arguments: object, env: Mapping[str, str] | None = None, timeout: float = 60) -> Outcome:
+    """Run `nlinkshim ARGUMENTS`, with `env` added to an environment that is free of preloads."""
+    process = subprocess.run(
+        [sys.executable, "-m", "nlinkshim", *map(os.fspath, map(str, arguments))],
+        env={**bare(), **(env or {})},
+        stdin=subprocess.DEVNULL,
+        capture_output=True,
+        check=False,
+        timeout=timeout,
+    )
+    return Outcome(process.returncode, os.fsdecode(process.stdout), os.fsdecode(process.stderr))
+
+
+def one_clear_line(outcome: Outcome) -> bool:
+    """Whether the complaint is what a user may see: one line that names the program, no traceback."""
+    lines = outcome.err.splitlines()
+    return len(lines) == 1 and lines[0].startswith("nlinkshim: ") and not outcome.out

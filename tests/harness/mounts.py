@@ -1,0 +1,169 @@
+"""Mounts that are gone when their block ends, whatever happened in it."""
+
+from __future__ import annotations
+
+import contextlib
+import ctypes
+import os
+import re
+import signal
+import subprocess
+import tempfile
+from collections.abc import Iterator
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+from . import processes
+
+MS_BIND = 4096
+MNT_DETACH = 2
+_libc = ctypes.CDLL(None, use_errno=True)
+
+
+@dataclass(frozen=True)
+class MountLine:
+    mount_id: int
+    device: tuple[int, int]
+    point: Path
+    fstype: str
+
+
+def mount_lines() -> list[MountLine]:
+    """The mounts of this process in the order they were made."""
+    lines = []
+    for line in os.fsdecode(Path("/proc/self/mountinfo").read_bytes()).splitlines():
+        before, after = line.split(" - ", 1)
+        mount_id, _, device, _, point = before.split(" ")[:5]
+        major, minor = device.split(":")
+        point = re.sub(r"\\([0-7]{3})", lambda octal: chr(int(octal[1], 8)), point)
+        lines.append(MountLine(int(mount_id), (int(major), int(minor)), Path(point), after.split(" ")[0]))
+    return lines
+
+
+def topmost(point: Path) -> MountLine | None:
+    """The mount one sees at `point`. The path is not looked at: the daemon behind it may hang."""
+    return next((line for line in reversed(mount_lines()) if line.point == point), None)
+
+
+def mount(source: str, target: Path, fstype: str | None, flags: int = 0, data: str | None = None) -> None:
+    arguments = [None if text is None else os.fsencode(text) for text in (source, str(target), fstype)]
+    if _libc.mount(*arguments, ctypes.c_ulong(flags), None if data is None else os.fsencode(data)) != 0:
+        error = ctypes.get_errno()
+        raise OSError(error, f"mounting {fstype or source} on {target}: {os.strerror(error)}")
+
+
+def detach(point: Path) -> None:
+    """Unmount lazily, every mount stacked there."""
+    while _libc.umount2(os.fsencode(point), MNT_DETACH) == 0:
+        pass
+
+
+def detach_top(point: Path) -> None:
+    if _libc.umount2(os.fsencode(point), MNT_DETACH) != 0:
+        error = ctypes.get_errno()
+        raise OSError(error, f"unmounting {point}: {os.strerror(error)}")
+
+
+def abort(device: tuple[int, int]) -> None:
+    """Fail every request that waits for a FUSE daemon. Tasks in D state survive everything else."""
+    with contextlib.suppress(OSError):
+        Path(f"/sys/fs/fuse/connections/{device[1]}/abort").write_text("1")
+
+
+@contextlib.contextmanager
+def temporary_folder(prefix: str = "nlinkshim-test-") -> Iterator[Path]:
+    """A folder on the disk (not tmpfs where /tmp is not), removed without entering what is mounted in it."""
+    folder = Path(tempfile.mkdtemp(prefix=prefix, dir=os.environ.get("NLINKSHIM_TEST_DIR")))
+    folder.chmod(0o755)
+    try:
+        yield folder
+    finally:
+        for line in reversed(mount_lines()):
+            if folder in line.point.parents:
+                detach(line.point)
+        subprocess.run(["rm", "-rf", "--one-file-system", str(folder)], check=False, timeout=20)
+
+
+@contextlib.contextmanager
+def mounted(
+    source: str, target: Path, fstype: str | None, flags: int = 0, data: str | None = None
+) -> Iterator[Path]:
+    """An ordinary mount (bind, tmpfs, overlay ...) on an existing folder or file."""
+    mount(source, target, fstype, flags, data)
+    try:
+        yield target
+    finally:
+        detach_top(target)
+
+
+@contextlib.contextmanager
+def bound(source: Path, target: Path) -> Iterator[Path]:
+    with mounted(str(source), target, None, MS_BIND):
+        yield target
+
+
+class FuseMount:
+    """A FUSE file system served by a process of ours."""
+
+    def __init__(self, path: Path, process: subprocess.Popen[Any], line: MountLine) -> None:
+        self.path = path
+        self.process = process
+        self.device = line.device
+        self.fstype = line.fstype
+
+    def __truediv__(self, name: str) -> Path:
+        return self.path / name
+
+    def freeze(self) -> None:
+        """The daemon stops answering, as one that hangs does."""
+        os.kill(self.process.pid, signal.SIGSTOP)
+        processes.wait_until(lambda: self._state() == "T", 5, "stopping the FUSE daemon")
+
+    def thaw(self) -> None:
+        os.kill(self.process.pid, signal.SIGCONT)
+
+    def kill(self) -> None:
+        self.process.kill()
+        self.process.wait(5)
+
+    def unmount(self) -> None:
+        """Unmount and wait until the daemon is gone, so that the kernel may reuse the device number."""
+        if topmost(self.path) is not None:
+            detach_top(self.path)
+        processes.stop(self.process)
+
+    def _state(self) -> str:
+        return Path(f"/proc/{self.process.pid}/stat").read_text().rpartition(")")[2].split()[0]
+
+
+@contextlib.contextmanager
+def served(path: Path, command: list[str], timeout: float = 15.0) -> Iterator[FuseMount]:
+    """Start `command`, which must mount a FUSE file system on `path`, and end it with its mount."""
+    path.mkdir(parents=True, exist_ok=True)
+    before = topmost(path)
+    with tempfile.TemporaryFile("w+") as log:
+        process = processes.start(command, stdout=log, stderr=log)
+
+        def ready() -> MountLine | None:
+            if process.poll() is not None:
+                log.seek(0)
+                raise RuntimeError(f"{command} ended with {process.returncode}: {log.read()[-2000:]}")
+            line = topmost(path)
+            return line if line != before else None
+
+        line = None
+        try:
+            line = processes.wait_until(ready, timeout, f"mounting on {path}")
+            yield FuseMount(path, process, line)
+        finally:
+            here = topmost(path)
+            if line is not None and here is not None and here.mount_id == line.mount_id:
+                detach_top(path)
+            if process.poll() is None and line is not None:
+                with contextlib.suppress(subprocess.TimeoutExpired, ProcessLookupError):
+                    os.kill(process.pid, signal.SIGCONT)
+                    process.wait(1)
+                if process.poll() is None:
+                    abort(line.device)
+            processes.stop(process, patience=0.5)

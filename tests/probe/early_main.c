@@ -1,0 +1,7 @@
+void print_early(void);
+
+int main(void)
+{
+    print_early();
+    return 0;
+}

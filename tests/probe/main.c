@@ -1,0 +1,6 @@
+#include "probe.h"
+
+int main(int argc, char **argv)
+{
+    return probe_main(argc, argv);
+}

@@ -1,0 +1,127 @@
+"""The command line itself, and the commands that need no mount."""
+
+import re
+import stat
+from pathlib import Path
+
+import pytest
+from harness.cli import nlinkshim, one_clear_line
+
+import nlinkshim as package
+from nlinkshim.report.text import printable
+
+
+def test_version():
+    outcome = nlinkshim("--version")
+    assert (outcome.code, outcome.out) == (0, f"nlinkshim {package.__version__}\n")
+
+
+def test_every_command_is_listed_and_has_help():
+    from nlinkshim.commands import COMMANDS
+
+    overview = nlinkshim("--help")
+    assert overview.code == 0
+    for name in COMMANDS:
+        assert f"  {name} " in overview.out
+        assert nlinkshim(name, "--help").code == 0
+
+
+@pytest.mark.parametrize("arguments", [[], ["nonsense"], ["verify"], ["verify", "--nonsense"], ["install"]])
+def test_wrong_usage_ends_in_2(arguments):
+    outcome = nlinkshim(*arguments)
+    assert outcome.code == 2
+    assert "Traceback" not in outcome.err
+
+
+def test_path_and_env():
+    shim = str(package.shim_path())
+    assert nlinkshim("path").out == shim + "\n"
+    assert nlinkshim("env").out == f"export LD_PRELOAD={shim}\n"
+    lines = nlinkshim("env", "--scope", "/mnt/my dfs", env={"LD_PRELOAD": ""}).out.splitlines()
+    assert lines == [f"export LD_PRELOAD={shim}", "export NLINKSHIM_SCOPE='/mnt/my dfs'"]
+    systemd = nlinkshim("env", "--format", "systemd", "--scope", "/mnt/100%").out.splitlines()
+    assert systemd == [f'Environment="LD_PRELOAD={shim}"', 'Environment="NLINKSHIM_SCOPE=/mnt/100%%"']
+
+
+def test_run_takes_the_place_of_the_command():
+    shim = str(package.shim_path())
+    outcome = nlinkshim("run", "--scope", "off", "--", "env", env={"LD_PRELOAD": "libm.so.6"})
+    assert outcome.code == 0
+    assert f"LD_PRELOAD=libm.so.6 {shim}\n" in outcome.out
+    assert "NLINKSHIM_SCOPE=off\n" in outcome.out
+    assert nlinkshim("run", "--", "sh", "-c", "exit 7").code == 7
+
+
+@pytest.mark.parametrize(
+    ("arguments", "said"),
+    [(["run"], "no command"), (["run", "--", "no-such-program"], "no such program")],
+)
+def test_run_refuses(arguments, said):
+    outcome = nlinkshim(*arguments)
+    assert outcome.code == 2
+    assert said in outcome.err
+    assert one_clear_line(outcome)
+
+
+def test_install(tmp_path):
+    shim = package.shim_path().read_bytes()
+    target = tmp_path / "nlinkshim.so"
+    target.write_text("what was there before")
+    outcome = nlinkshim("install", target)
+    assert (outcome.code, outcome.out) == (0, f"LD_PRELOAD={target}\n")
+    assert target.read_bytes() == shim
+    assert stat.S_IMODE(target.stat().st_mode) == 0o755
+    assert [path.name for path in tmp_path.iterdir()] == ["nlinkshim.so"]
+    into_folder = nlinkshim("install", tmp_path)
+    assert into_folder.out == f"LD_PRELOAD={tmp_path}/libnlinkshim.so\n"
+
+
+def test_install_into_a_root_file_system(tmp_path):
+    root = tmp_path / "root"
+    (root / "usr/lib").mkdir(parents=True)
+    (root / "lib").symlink_to("/usr/lib")
+    outcome = nlinkshim("install", "--root", root, "/lib/nlinkshim.so")
+    assert (outcome.code, outcome.out) == (0, "LD_PRELOAD=/lib/nlinkshim.so\n")
+    assert (root / "usr/lib/nlinkshim.so").is_file()
+
+
+def test_install_never_follows_a_link_out_of_the_root(tmp_path):
+    root, outside = tmp_path / "root", tmp_path / "outside"
+    root.mkdir()
+    outside.mkdir()
+    (root / "opt").symlink_to("../../../../../../.." + str(outside))
+    outcome = nlinkshim("install", "--root", root, "/opt/nlinkshim.so")
+    assert outcome.code == 2
+    assert one_clear_line(outcome)
+    assert not list(outside.iterdir())
+
+
+@pytest.mark.parametrize(
+    ("destination", "code", "said"),
+    [
+        ("relative.so", 2, "absolute"),
+        ("/no/such/folder/x.so", 2, "does not exist"),
+        ("/proc/x.so", 3, "/proc"),
+    ],
+)
+def test_install_refuses(destination, code, said):
+    outcome = nlinkshim("install", destination)
+    assert outcome.code == code
+    assert said in outcome.err
+    assert one_clear_line(outcome)
+
+
+def test_the_version_is_in_one_place():
+    root = Path(__file__).parents[2]
+    version = re.escape(package.__version__)
+    found = [
+        path.name
+        for path in [*root.glob("*.toml"), *root.rglob("nlinkshim/**/*.py"), *root.glob("csrc/**/*.[ch]")]
+        if re.search(rf"[\"']{version}[\"']", path.read_text())
+    ]
+    assert found == ["__init__.py"]
+
+
+def test_text_for_a_terminal():
+    assert printable("plain é") == "plain é"
+    assert printable("a\nb\x1b[31m\udcff") == "a\\nb\\x1b[31m\\xff"

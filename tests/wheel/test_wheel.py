@@ -1,0 +1,102 @@
+"""The wheel: one for every CPython from 3.10 on, for one platform, with the shim beside the package."""
+
+from __future__ import annotations
+
+import importlib.metadata
+import importlib.util
+import os
+import re
+import sys
+import venv
+import zipfile
+from pathlib import Path
+
+import pytest
+from harness import processes
+from harness.capability import require
+from harness.preload import Shim, bare
+
+ROOT = Path(__file__).parents[2]
+SHIM = "nlinkshim/libnlinkshim.so"
+WALKER = "nlinkshim/_walker.abi3.so"
+
+
+@pytest.fixture(scope="module")
+def wheel(build_folder: Path) -> Path:
+    """Built as `pip wheel .` builds it, from a copy, so that no leftover of the checkout can get in."""
+    require("cc")
+    source, out = build_folder / "checkout", build_folder / "wheels"
+    source.mkdir()
+    for name in ("pyproject.toml", "README.md", "LICENSE", "nlinkshim", "csrc", "wheels", "MANIFEST.in"):
+        if (ROOT / name).exists():
+            processes.run(["cp", "-r", str(ROOT / name), str(source)])
+    for leftover in source.glob("nlinkshim/*.so"):
+        leftover.unlink()
+    command = [
+        sys.executable,
+        "-m",
+        "pip",
+        "wheel",
+        "--quiet",
+        "--no-deps",
+        "--wheel-dir",
+        str(out),
+        str(source),
+    ]
+    processes.run(command, env=bare(), timeout=300)
+    (built,) = out.glob("*.whl")
+    return built
+
+
+@pytest.fixture(scope="module")
+def archive(wheel: Path):
+    with zipfile.ZipFile(wheel) as opened:
+        yield opened
+
+
+def test_the_tag_is_one_platform_and_every_python(wheel: Path):
+    machine = os.uname().machine
+    assert re.fullmatch(
+        rf"nlinkshim-[^-]+-cp310-abi3-(manylinux\w+|musllinux\w+|linux)_{machine}\.whl", wheel.name
+    )
+
+
+def test_both_native_parts_are_in_platlib(archive: zipfile.ZipFile):
+    names = archive.namelist()
+    assert {SHIM, WALKER, "nlinkshim/py.typed"} <= set(names)
+    assert [name for name in names if ".data/" in name] == []
+    (metadata,) = [name for name in names if name.endswith(".dist-info/WHEEL")]
+    assert b"Root-Is-Purelib: false" in archive.read(metadata)
+
+
+def test_nothing_else_is_packed(archive: zipfile.ZipFile):
+    tops = {name.split("/")[0] for name in archive.namelist()}
+    assert {top for top in tops if not top.endswith(".dist-info")} == {"nlinkshim"}
+    suffixes = {Path(name).suffix for name in archive.namelist() if name.startswith("nlinkshim/")}
+    assert suffixes <= {".py", ".pyi", ".so", ".typed", ".json"}
+
+
+def test_the_shim_is_the_one_under_test(archive: zipfile.ZipFile, shim: Shim):
+    """The same source gives the same bytes wherever it is built: what the tests show holds for it."""
+    assert archive.read(SHIM) == shim.path.read_bytes()
+
+
+def test_installed_outside_the_checkout(wheel: Path, folder: Path):
+    """In a virtual environment that borrows its dependencies from the one of the tests."""
+    venv.create(folder / "venv", with_pip=False)
+    python = folder / "venv/bin/python"
+    site = processes.run(
+        [str(python), "-c", "import sysconfig; print(sysconfig.get_path('platlib'))"]
+    ).stdout.strip()
+    install = [sys.executable, "-m", "pip", "install", "--quiet", "--no-deps", "--target", site, str(wheel)]
+    processes.run(install, env=bare(), timeout=120)
+    borrowed = Path(importlib.util.find_spec("cffi").origin).parents[1]
+    (Path(site) / "borrowed.pth").write_text(f"{borrowed}\n")
+    program = (
+        "import nlinkshim, nlinkshim._walker; print(nlinkshim.__version__); print(nlinkshim.shim_path())"
+    )
+    version, path = processes.run(
+        [str(python), "-I", "-c", program], env=bare(), cwd=folder
+    ).stdout.splitlines()
+    assert version == importlib.metadata.version("nlinkshim")
+    assert Path(path) == Path(site) / SHIM
