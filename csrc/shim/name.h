@@ -47,7 +47,11 @@ static inline bool name_is_plain(const char *path)
     size_t length = strlen(path);
     if (length < 2 || name_starts_specially(path))
         return false;
-    return !(name_endings[path[length - 1] & 127] >> (path[length - 2] & 31) & 1);
+    if (!(name_endings[path[length - 1] & 127] >> (path[length - 2] & 31) & 1))
+        return true;
+    while (length && path[length - 1] >= '0' && path[length - 1] <= '9')
+        length--;
+    return length && path[length - 1] != '/' && path[length] >= '0' && path[length] <= '9';
 }
 
 #endif

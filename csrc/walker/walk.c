@@ -9,15 +9,18 @@
 #include <stdlib.h>
 #include <string.h>
 #include <sys/syscall.h>
+#include <time.h>
 #include <unistd.h>
 
-#include "compare.h"
+#include "tally.h"
 
 enum {
     LISTING_SIZE = 32 * 1024,
     BATCH_BYTES = 4096, /* of names, terminated, one behind the other */
     BATCH_NAMES = 64,
     BATCH_NAMES_WHEN_IDLE = 8, /* threads wait for work: share it out more finely */
+    PACE_NAMES = 8,            /* the time is taken this often ... */
+    SLOW_NANOSECONDS = 50000,  /* ... and an entry that takes longer waits for a daemon: more threads pay */
     STACK_FOLDERS = 4096,
     STACK_BATCHES = 256,
     THREAD_STACK = 256 * 1024, /* fts and nftw want some */
@@ -36,12 +39,12 @@ struct work {
     struct work *next;
     struct folder *folder; /* NULL: a folder to read, whose path is in `bytes` */
     unsigned count;
-    size_t size;
     char bytes[];
 };
 
 struct walk {
     struct walk_report *report;
+    struct walk_tally tally;
     const struct walk_options *options;
     const char *root_path;
     int root_fd;
@@ -50,6 +53,11 @@ struct walk {
     pthread_cond_t change;
     struct work *folders, *batches; /* batches first: they hold folders open */
     unsigned folder_count, batch_count, busy, idle;
+
+    /* As many threads as processors at first, all of them once entries are seen to be slow. */
+    struct worker *workers;
+    pthread_t *threads;
+    uint32_t jobs, started; /* the caller's own thread is one of them */
 };
 
 struct worker {
@@ -58,109 +66,9 @@ struct worker {
     unsigned nested;
 };
 
-#define ADD(counter, n) __atomic_fetch_add(&(counter), (n), __ATOMIC_RELAXED)
-
 static bool stopped(const struct walk *walk)
 {
     return __atomic_load_n(&walk->report->stop, __ATOMIC_RELAXED);
-}
-
-static void copy_text(char *to, size_t size, const char *from)
-{
-    size_t length = strnlen(from, size - 1);
-    memcpy(to, from, length);
-    to[length] = '\0';
-}
-
-/* `root/folder/name`, or false if that does not fit. */
-static bool join_path(char *path, const char *root, const char *folder, const char *name)
-{
-    const char *parts[] = {root, folder, name};
-    size_t length = 0;
-    for (int i = 0; i < 3; i++) {
-        size_t size = strlen(parts[i]);
-        if (!size)
-            continue;
-        bool slash = length && path[length - 1] != '/';
-        if (length + slash + size >= WALK_PATH_SIZE)
-            return false;
-        if (slash)
-            path[length++] = '/';
-        memcpy(path + length, parts[i], size);
-        length += size;
-    }
-    path[length] = '\0';
-    return true;
-}
-
-static void count_error(struct walk *walk, const char *folder, const char *name, int error)
-{
-    struct walk_report *report = walk->report;
-    if (error == ENOENT || error == ESTALE || error == ENOTDIR) { /* it went, or became something else, under us */
-        ADD(report->vanished, 1);
-        return;
-    }
-    pthread_mutex_lock(&walk->mutex);
-    if (report->errors++ == 0) {
-        report->first_error = error;
-        join_path(report->first_error_path, walk->root_path, folder, name);
-    }
-    if (error == ENOTCONN || error == ECONNABORTED) {
-        report->dead_error = error;
-        report->stop = 1;
-    }
-    pthread_mutex_unlock(&walk->mutex);
-}
-
-static void keep_sample(struct walk *walk, const char *folder, const char *name, const struct finding *finding)
-{
-    /* Corrected lies fill at most half: room is left for what is wrong. */
-    uint32_t limit = finding->problem == PROBLEM_NONE ? WALK_MAX_SAMPLES / 2 : WALK_MAX_SAMPLES;
-    struct walk_report *report = walk->report;
-    if (__atomic_load_n(&report->sample_count, __ATOMIC_RELAXED) >= limit)
-        return;
-    pthread_mutex_lock(&walk->mutex);
-    if (report->sample_count < limit) {
-        struct walk_sample *sample = &report->samples[report->sample_count];
-        join_path(sample->path, walk->root_path, folder, name);
-        copy_text(sample->entry_point, sizeof sample->entry_point, finding->entry_point);
-        copy_text(sample->field, sizeof sample->field, finding->field ? finding->field : "");
-        sample->problem = finding->problem;
-        sample->error = finding->error;
-        sample->raw = finding->raw;
-        sample->patched = finding->patched;
-        __atomic_store_n(&report->sample_count, report->sample_count + 1, __ATOMIC_RELEASE);
-    }
-    pthread_mutex_unlock(&walk->mutex);
-}
-
-static void count_outcome(struct walk *walk, const char *folder, const char *name, enum outcome outcome,
-                          const struct finding *finding)
-{
-    struct walk_report *report = walk->report;
-    switch (outcome) {
-    case OUTCOME_HONEST:
-        return;
-    case OUTCOME_CORRECTED:
-        ADD(report->lies, 1);
-        ADD(report->corrected, 1);
-        keep_sample(walk, folder, name, finding);
-        return;
-    case OUTCOME_WRONG:
-        if (finding->raw == 0)
-            ADD(report->lies, 1);
-        if (finding->problem != PROBLEM_LEFT_ZERO)
-            ADD(report->corrupted, 1);
-        ADD(report->wrong, 1);
-        keep_sample(walk, folder, name, finding);
-        return;
-    case OUTCOME_CHANGING:
-        ADD(report->changing, 1);
-        return;
-    case OUTCOME_FAILED:
-        count_error(walk, folder, name, finding->error);
-        return;
-    }
 }
 
 /* Compare one entry; `number` is its place in the walk. Returns whether `raw` was filled. */
@@ -176,7 +84,7 @@ static bool check_entry(struct walk *walk, const struct place *place, const char
     };
     struct finding finding;
     enum outcome outcome = compare_entry(place, depth, raw, &finding);
-    count_outcome(walk, folder, name, outcome, &finding);
+    tally_outcome(&walk->tally, folder, name, outcome, &finding);
     if (closely)
         ADD(walk->report->closely, 1);
     return outcome != OUTCOME_FAILED;
@@ -204,16 +112,6 @@ static void release(struct folder *folder)
     }
 }
 
-static struct work *new_work(struct folder *folder, const char *bytes, size_t size, unsigned count)
-{
-    struct work *work = malloc(sizeof *work + size);
-    if (work) {
-        *work = (struct work){.folder = folder, .count = count, .size = size};
-        memcpy(work->bytes, bytes, size);
-    }
-    return work;
-}
-
 /* Hand work to the other threads. Returns false where the caller is to do it: the stack, or memory, is full. */
 static bool push(struct worker *worker, struct folder *folder, const char *bytes, size_t size, unsigned count)
 {
@@ -223,9 +121,11 @@ static bool push(struct worker *worker, struct folder *folder, const char *bytes
     struct work **stack = folder ? &walk->batches : &walk->folders;
     if (__atomic_load_n(held, __ATOMIC_RELAXED) >= limit && worker->nested < NESTED_FOLDERS)
         return false;
-    struct work *work = new_work(folder, bytes, size, count);
+    struct work *work = malloc(sizeof *work + size);
     if (!work)
         return false;
+    *work = (struct work){.folder = folder, .count = count};
+    memcpy(work->bytes, bytes, size);
     if (folder)
         ADD(folder->references, 1);
     pthread_mutex_lock(&walk->mutex);
@@ -288,14 +188,46 @@ static void look_at(struct worker *worker, const struct folder *folder, const ch
     if (join_path(inside, "", folder->path, name))
         enter(worker, inside);
     else
-        count_error(walk, folder->path, name, ENAMETOOLONG);
+        tally_error(&walk->tally, folder->path, name, ENAMETOOLONG);
+}
+
+static void *work_until_done(void *data);
+
+/* Have `wanted` threads at work. */
+static void start_threads(struct walk *walk, uint32_t wanted)
+{
+    pthread_attr_t attributes;
+    pthread_attr_init(&attributes);
+    pthread_attr_setstacksize(&attributes, THREAD_STACK);
+    pthread_mutex_lock(&walk->mutex);
+    while (walk->started < wanted && pthread_create(&walk->threads[walk->started], &attributes, work_until_done,
+                                                    &walk->workers[walk->started]) == 0)
+        __atomic_store_n(&walk->started, walk->started + 1, __ATOMIC_RELAXED);
+    pthread_mutex_unlock(&walk->mutex);
+    pthread_attr_destroy(&attributes);
+}
+
+static int64_t nanoseconds(void)
+{
+    struct timespec now;
+    clock_gettime(CLOCK_MONOTONIC, &now);
+    return now.tv_sec * INT64_C(1000000000) + now.tv_nsec;
 }
 
 static void look_at_batch(struct worker *worker, const struct folder *folder, const char *names, unsigned count)
 {
+    struct walk *walk = worker->walk;
+    int64_t begin = 0;
     show_folder(worker->slot, folder->path);
-    for (; count && !stopped(worker->walk); count--, names += strlen(names) + 1)
+    for (unsigned done = 0; done < count && !stopped(walk); done++, names += strlen(names) + 1) {
+        if (done % PACE_NAMES == 0 && __atomic_load_n(&walk->started, __ATOMIC_RELAXED) < walk->jobs) {
+            int64_t now = nanoseconds();
+            if (begin && now - begin > PACE_NAMES * SLOW_NANOSECONDS)
+                start_threads(walk, walk->jobs);
+            begin = now;
+        }
         look_at(worker, folder, names);
+    }
 }
 
 struct batch {
@@ -328,7 +260,7 @@ static void read_names(struct worker *worker, struct folder *folder, char *listi
         show_folder(worker->slot, folder->path);
         long size = syscall(SYS_getdents64, folder->fd, listing, LISTING_SIZE);
         if (size < 0)
-            count_error(walk, folder->path, "", errno);
+            tally_error(&walk->tally, folder->path, "", errno);
         if (size <= 0 || stopped(walk))
             break;
         for (long at = 0; at < size;) {
@@ -359,7 +291,7 @@ static void read_folder(struct worker *worker, const char *path)
     char *listing = malloc(LISTING_SIZE);
     struct batch *batch = malloc(sizeof *batch);
     if (!folder || !listing || !batch) {
-        count_error(walk, path, "", ENOMEM);
+        tally_error(&walk->tally, path, "", ENOMEM);
         goto out;
     }
     memcpy(folder->path, path, size);
@@ -369,7 +301,7 @@ static void read_folder(struct worker *worker, const char *path)
     show_folder(worker->slot, path);
     folder->fd = openat(walk->root_fd, *path ? path : ".", O_RDONLY | O_DIRECTORY | O_NOFOLLOW | O_CLOEXEC);
     if (folder->fd < 0) {
-        count_error(walk, path, "", errno);
+        tally_error(&walk->tally, path, "", errno);
         goto out;
     }
     worker->nested++;
@@ -457,17 +389,24 @@ static int open_root(struct walk *walk)
 
 void walk_run(struct walk_report *report, const char *root, const struct walk_options *options)
 {
-    struct walk walk = {.report = report, .options = options, .root_path = root, .root_fd = -1};
     struct worker workers[WALK_MAX_JOBS];
     pthread_t threads[WALK_MAX_JOBS];
-    pthread_attr_t attributes;
     uint32_t jobs = options->jobs < 1 ? 1 : options->jobs > WALK_MAX_JOBS ? WALK_MAX_JOBS : options->jobs;
-    uint32_t started = 1;
+    struct walk walk = {
+        .report = report,
+        .tally = {.report = report, .root = root},
+        .options = options,
+        .root_path = root,
+        .root_fd = -1,
+        .workers = workers,
+        .threads = threads,
+        .jobs = jobs,
+        .started = 1,
+    };
 
     pthread_mutex_init(&walk.mutex, NULL);
+    pthread_mutex_init(&walk.tally.mutex, NULL);
     pthread_cond_init(&walk.change, NULL);
-    pthread_attr_init(&attributes);
-    pthread_attr_setstacksize(&attributes, THREAD_STACK);
     for (uint32_t i = 0; i < jobs; i++)
         workers[i] = (struct worker){&walk, &report->slots[i], 0};
     report->slot_count = jobs;
@@ -477,17 +416,16 @@ void walk_run(struct walk_report *report, const char *root, const struct walk_op
     report->root_error = open_root(&walk);
     if (report->root_error == 0) {
         enter(&workers[0], "");
-        while (started < jobs &&
-               pthread_create(&threads[started], &attributes, work_until_done, &workers[started]) == 0)
-            started++;
+        uint32_t processors = (uint32_t)sysconf(_SC_NPROCESSORS_ONLN);
+        start_threads(&walk, processors < jobs ? processors : jobs);
         work_until_done(&workers[0]);
-        while (started > 1)
-            pthread_join(threads[--started], NULL);
+        while (walk.started > 1)
+            pthread_join(threads[--walk.started], NULL);
         close(walk.root_fd);
     }
     report->slots[0].busy = 0;
-    pthread_attr_destroy(&attributes);
     pthread_cond_destroy(&walk.change);
+    pthread_mutex_destroy(&walk.tally.mutex);
     pthread_mutex_destroy(&walk.mutex);
     report->phase = WALK_DONE;
 }

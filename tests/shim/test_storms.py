@@ -85,8 +85,8 @@ def test_a_thread_that_counts_on_the_lowest_descriptor(the_probe: Probe, lying_m
 def test_unlinks_under_the_eyes_of_others_are_no_evidence(the_probe: Probe, mount_gofuse, shim: Shim):
     """On an honest mount a look may race with the unlink; what was unlinked before still shows 0.
 
-    The kernel keeps the name until the daemon has answered UNLINK, but asks for the count each time: so for a moment
-    both the name and the descriptor show 0.
+    The kernel keeps the name until the daemon has answered UNLINK, but asks for the count each time: so for a
+    moment both the name and the descriptor show 0.
     """
     with mount_gofuse(nlink="honest", attr_timeout="0s", entry_timeout="1h") as mount:
         words = ["seconds=3", "threads=3", "storm-unlinks", mount / "empty"]

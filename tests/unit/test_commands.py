@@ -116,7 +116,7 @@ def test_the_version_is_in_one_place():
     version = re.escape(package.__version__)
     found = [
         path.name
-        for path in [*root.glob("*.toml"), *root.rglob("nlinkshim/**/*.py"), *root.glob("csrc/**/*.[ch]")]
+        for path in [*root.glob("*.toml"), *root.glob("nlinkshim/**/*.py"), *root.glob("csrc/**/*.[ch]")]
         if re.search(rf"[\"']{version}[\"']", path.read_text())
     ]
     assert found == ["__init__.py"]

@@ -1,0 +1,152 @@
+"""Is `nlinkshim verify`, which asks for every entry twice, as fast as a walk that asks once?"""
+
+from __future__ import annotations
+
+import json
+import statistics
+import sys
+import time
+from collections.abc import Callable, Iterator
+from contextlib import AbstractContextManager, contextmanager, nullcontext
+from dataclasses import dataclass
+from functools import partial
+from pathlib import Path
+
+from harness import mounts, processes
+from harness.preload import bare
+
+from .report import Section, Table, Target
+from .rounds import Samples, interleaved, ratio, timed
+from .setting import Bench, absent
+
+NAME = "verify"
+METHOD = """\
+Whole runs, the start of the process included, that take turns; output thrown away; medians of the rounds'
+ratios, quartiles in brackets. *Fresh*: each run gets a mount and a daemon of its own, so nobody inherits
+a cache. *Expired*: one mount, and each run waits until everything that the kernel cached before it (for 1
+s) has expired. *ext4*: all in memory after a run that does not count. *2 ms*: each LOOKUP takes that
+long, listings carry no attributes, fresh for each run. `fdfind` only lists: it does not ask for link
+counts."""
+
+CPYTHON = """
+import os, sys
+def walk(path):
+    count = 0
+    with os.scandir(path) as entries:
+        for entry in entries:
+            count += os.stat(entry.path, follow_symlinks=False).st_nlink == 0
+            if entry.is_dir(follow_symlinks=False):
+                count += walk(entry.path)
+    return count
+walk(sys.argv[1])
+"""
+VERIFY = [str(Path(sys.executable).with_name("nlinkshim")), "verify"]
+FIND, BFS = "`find -links 0`", "`bfs -links 0`"
+# {} is the tree
+WALKERS = {
+    "`verify`": [*VERIFY, "{}"],
+    FIND: ["find", "{}", "-links", "0"],
+    BFS: ["bfs", "{}", "-links", "0"],
+    "`fdfind`": ["fdfind", "-u", ".", "{}"],
+    "Python": [sys.executable, "-c", CPYTHON, "{}"],
+}
+PEERS = ["bfs", "fdfind"]  # which need not be there
+EXPIRY = 1.1
+FANOUT = 100
+
+
+@dataclass(frozen=True)
+class Tree:
+    """`prepared` makes the tree ready for one run."""
+
+    title: str
+    prepared: Callable[[], AbstractContextManager[Path]]
+    entries: int
+    rounds: int
+    seconds: float
+
+
+def _command(walker: str, tree: Path) -> list[str]:
+    return [word.format(tree) if word == "{}" else word for word in WALKERS[walker]]
+
+
+def _check(tree: Tree) -> None:
+    """verify must have seen the whole of it, or its time means nothing."""
+    with tree.prepared() as path:
+        done = processes.run([*VERIFY, "--format=json", str(path)], env=bare(), timeout=120)
+    (mount,) = json.loads(done.stdout)["mounts"]
+    assert mount["entries"] >= tree.entries and mount["corrected"] == mount["lies"], mount
+
+
+def _sampled(tree: Tree) -> Samples:
+    _check(tree)
+
+    def run(walker: str) -> float:
+        with tree.prepared() as path:
+            return timed(_command(walker, path), bare())
+
+    walkers = [name for name, (program, *_) in WALKERS.items() if program not in PEERS or not absent(program)]
+    return interleaved({name: partial(run, name) for name in walkers}, tree.rounds, tree.seconds)
+
+
+def _fill(folder: Path, entries: int) -> None:
+    for number in range(0, entries, FANOUT + 1):
+        subfolder = folder / f"d{number}"
+        subfolder.mkdir(parents=True)
+        for name in range(min(FANOUT, entries - number - 1)):
+            (subfolder / f"f{name}").touch()
+
+
+@contextmanager
+def _expired(path: Path) -> Iterator[Path]:
+    time.sleep(EXPIRY)
+    yield path
+
+
+def _trees(bench: Bench, expiring: Path, disk: Path, many: int, more: int, slow: int) -> list[Tree]:
+    def fresh(**options: object) -> Callable[[], AbstractContextManager[Path]]:
+        @contextmanager
+        def prepared() -> Iterator[Path]:
+            with bench.mount("fresh", fanout=FANOUT, **options) as mount:
+                yield mount.path
+
+        return prepared
+
+    rounds, seconds = bench.scaled(7, 3), bench.scaled(60, 5)
+    return [
+        Tree(f"go-fuse, {many:,} entries, fresh", fresh(entries=many), many, rounds, seconds),
+        Tree(f"go-fuse, {many:,} entries, expired", lambda: _expired(expiring), many, rounds, seconds),
+        Tree(f"ext4, {more:,} entries", lambda: nullcontext(disk), more, rounds, seconds),
+        Tree(
+            f"go-fuse, {slow:,} entries, 2 ms a LOOKUP",
+            fresh(entries=slow, plus=False, latency="2ms"),
+            slow,
+            bench.scaled(5, 3),
+            seconds,
+        ),
+    ]
+
+
+def measure(bench: Bench) -> Section:
+    many, more, slow = bench.scaled(100_000, 10_000), bench.scaled(200_000, 20_000), bench.scaled(2_000, 500)
+    rows, sampled = [], []
+    with mounts.temporary_folder("nlinkshim-bench-ext4-") as disk:
+        _fill(disk, more)
+        with bench.mount("expiring", entries=many, fanout=FANOUT) as expiring:
+            for tree in _trees(bench, expiring.path, disk, many, more, slow):
+                samples = _sampled(tree)
+                sampled.append(samples)
+                row: list[object] = [tree.title, f"{statistics.median(samples[FIND]):.2f} s"]
+                rows.append(row + [ratio(samples, name, FIND) if name in samples else "" for name in WALKERS])
+    header = ["tree", "`find` took", *(f"{name}, of find's time" for name in WALKERS)]
+    targets = [
+        Target(f"no slower than bfs, {title}", ratio(samples, "`verify`", BFS).median, 1.0)
+        for title, samples in zip(("go-fuse, fresh", "go-fuse, expired", "ext4"), sampled, strict=False)
+        if BFS in samples
+    ]
+    faster = ratio(sampled[-1], FIND, "`verify`").median
+    targets.append(Target("at least 8 times faster than find at 2 ms a lookup", faster, 8, at_least=True))
+    reasons = [reason for name in PEERS if (reason := absent(name))]
+    return Section(
+        NAME, "`nlinkshim verify` beside other walks", METHOD, [Table(header, rows)], targets, reasons
+    )

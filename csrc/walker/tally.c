@@ -1,0 +1,101 @@
+#include "tally.h"
+
+#include <errno.h>
+#include <string.h>
+
+void copy_text(char *to, size_t size, const char *from)
+{
+    size_t length = strnlen(from, size - 1);
+    memcpy(to, from, length);
+    to[length] = '\0';
+}
+
+bool join_path(char *path, const char *root, const char *folder, const char *name)
+{
+    const char *parts[] = {root, folder, name};
+    size_t length = 0;
+    for (int i = 0; i < 3; i++) {
+        size_t size = strlen(parts[i]);
+        if (!size)
+            continue;
+        bool slash = length && path[length - 1] != '/';
+        if (length + slash + size >= WALK_PATH_SIZE)
+            return false;
+        if (slash)
+            path[length++] = '/';
+        memcpy(path + length, parts[i], size);
+        length += size;
+    }
+    path[length] = '\0';
+    return true;
+}
+
+void tally_error(struct walk_tally *tally, const char *folder, const char *name, int error)
+{
+    struct walk_report *report = tally->report;
+    if (error == ENOENT || error == ESTALE || error == ENOTDIR) { /* it went, or became something else, under us */
+        ADD(report->vanished, 1);
+        return;
+    }
+    pthread_mutex_lock(&tally->mutex);
+    if (report->errors++ == 0) {
+        report->first_error = error;
+        join_path(report->first_error_path, tally->root, folder, name);
+    }
+    if (error == ENOTCONN || error == ECONNABORTED) {
+        report->dead_error = error;
+        report->stop = 1;
+    }
+    pthread_mutex_unlock(&tally->mutex);
+}
+
+static void keep_sample(struct walk_tally *tally, const char *folder, const char *name, const struct finding *finding)
+{
+    /* Corrected lies fill at most half: room is left for what is wrong. */
+    uint32_t limit = finding->problem == PROBLEM_NONE ? WALK_MAX_SAMPLES / 2 : WALK_MAX_SAMPLES;
+    struct walk_report *report = tally->report;
+    if (__atomic_load_n(&report->sample_count, __ATOMIC_RELAXED) >= limit)
+        return;
+    pthread_mutex_lock(&tally->mutex);
+    if (report->sample_count < limit) {
+        struct walk_sample *sample = &report->samples[report->sample_count];
+        join_path(sample->path, tally->root, folder, name);
+        copy_text(sample->entry_point, sizeof sample->entry_point, finding->entry_point);
+        copy_text(sample->field, sizeof sample->field, finding->field ? finding->field : "");
+        sample->problem = finding->problem;
+        sample->error = finding->error;
+        sample->raw = finding->raw;
+        sample->patched = finding->patched;
+        __atomic_store_n(&report->sample_count, report->sample_count + 1, __ATOMIC_RELEASE);
+    }
+    pthread_mutex_unlock(&tally->mutex);
+}
+
+void tally_outcome(struct walk_tally *tally, const char *folder, const char *name, enum outcome outcome,
+                          const struct finding *finding)
+{
+    struct walk_report *report = tally->report;
+    switch (outcome) {
+    case OUTCOME_HONEST:
+        return;
+    case OUTCOME_CORRECTED:
+        ADD(report->lies, 1);
+        ADD(report->corrected, 1);
+        keep_sample(tally, folder, name, finding);
+        return;
+    case OUTCOME_WRONG:
+        if (finding->raw == 0)
+            ADD(report->lies, 1);
+        if (finding->problem != PROBLEM_LEFT_ZERO)
+            ADD(report->corrupted, 1);
+        ADD(report->wrong, 1);
+        keep_sample(tally, folder, name, finding);
+        return;
+    case OUTCOME_CHANGING:
+        ADD(report->changing, 1);
+        return;
+    case OUTCOME_FAILED:
+        tally_error(tally, folder, name, finding->error);
+        return;
+    }
+}

@@ -1,0 +1,29 @@
+/* What a walk has found so far, written into the report. */
+#ifndef NLINKSHIM_TALLY_H
+#define NLINKSHIM_TALLY_H
+
+#include <pthread.h>
+#include <stdbool.h>
+
+#include "compare.h"
+
+struct walk_tally {
+    struct walk_report *report;
+    const char *root;
+    pthread_mutex_t mutex; /* over samples and errors; the counters are atomic */
+};
+
+#define ADD(counter, n) __atomic_fetch_add(&(counter), (n), __ATOMIC_RELAXED)
+
+/* Both take the entry as folder (relative to the root) and name. A connection that is dead ends the walk. */
+void tally_outcome(struct walk_tally *tally, const char *folder, const char *name, enum outcome outcome,
+                   const struct finding *finding);
+void tally_error(struct walk_tally *tally, const char *folder, const char *name, int error);
+
+/* `from`, cut to `size` bytes with its end. */
+void copy_text(char *to, size_t size, const char *from);
+
+/* `root/folder/name` (empty parts are left out) into WALK_PATH_SIZE bytes; false if that does not fit. */
+bool join_path(char *path, const char *root, const char *folder, const char *name);
+
+#endif
