@@ -9,7 +9,7 @@ if TYPE_CHECKING:
     from nlinkshim.errors import ExitCode, NlinkshimError
     from nlinkshim.installer import install
     from nlinkshim.preload import preload_environment, shim_path
-    from nlinkshim.verifier import verify
+    from nlinkshim.verifier.run import verify
 
 __all__ = [
     "ExitCode",
@@ -28,7 +28,7 @@ _HOMES = {
     "install": "nlinkshim.installer",
     "preload_environment": "nlinkshim.preload",
     "shim_path": "nlinkshim.preload",
-    "verify": "nlinkshim.verifier",
+    "verify": "nlinkshim.verifier.run",
 }
 
 

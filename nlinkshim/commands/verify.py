@@ -16,9 +16,8 @@ import sys
 from collections.abc import Iterator
 from pathlib import Path
 
-from nlinkshim.verifier import Options, verify
 from nlinkshim.verifier.report import as_json, as_text
-from nlinkshim.verifier.run import DEFAULT_JOBS
+from nlinkshim.verifier.run import DEFAULT_JOBS, Options, verify
 from nlinkshim.verifier.supervise import Progress
 
 

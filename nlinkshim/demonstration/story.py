@@ -15,7 +15,8 @@ from pathlib import Path
 from nlinkshim.demonstration import samba
 from nlinkshim.errors import IncompleteError
 from nlinkshim.preload import preload_environment
-from nlinkshim.verifier import MountResult, Options, Verdict, verify
+from nlinkshim.verifier.run import Options, verify
+from nlinkshim.verifier.verdict import MountResult, Verdict
 
 MOUNT_SECONDS = 10.0
 
