@@ -28,7 +28,7 @@ class Target:
     value: float
     limit: float
     at_least: bool = False
-    shown: str = "{:.3g}"
+    shown: str = "{:.4g}"
 
     def markdown(self) -> str:
         met = self.value >= self.limit if self.at_least else self.value <= self.limit
