@@ -12,7 +12,7 @@
 struct place {
     int dirfd;
     const char *name; /* relative to dirfd */
-    const char *path; /* the same from the working directory; NULL: too long */
+    const char *path; /* the same from the working directory; NULL: not known, or too long */
     uint64_t *ticks;  /* counted up with each call: a sign of life */
     int follow;       /* 0, or 1 for the root, which may be given by a symbolic link */
 };

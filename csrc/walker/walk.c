@@ -72,9 +72,10 @@ static bool stopped(const struct walk *walk)
 }
 
 /* Compare one entry; `number` is its place in the walk. Returns whether `raw` was filled. */
-static bool check_entry(struct walk *walk, const struct place *place, const char *folder, const char *name,
+static bool check_entry(struct walk *walk, struct place place, const char *folder, const char *name,
                         uint64_t number, struct stat *raw)
 {
+    char path[WALK_PATH_SIZE];
     const struct walk_options *options = walk->options;
     bool closely = number < ALWAYS_CLOSELY || number % options->sample == 0;
     struct depth depth = {
@@ -83,7 +84,9 @@ static bool check_entry(struct walk *walk, const struct place *place, const char
         .directory_nlink = options->directory_nlink,
     };
     struct finding finding;
-    enum outcome outcome = compare_entry(place, depth, raw, &finding);
+    if (depth.entry_points && join_path(path, walk->root_path, folder, name))
+        place.path = path;
+    enum outcome outcome = compare_entry(&place, depth, raw, &finding);
     tally_outcome(&walk->tally, folder, name, outcome, &finding);
     if (closely)
         ADD(walk->report->closely, 1);
@@ -174,11 +177,9 @@ static void look_at(struct worker *worker, const struct folder *folder, const ch
     copy_text(worker->slot->name, sizeof worker->slot->name, name);
     tick(worker->slot);
 
-    char path[WALK_PATH_SIZE];
-    bool fits = join_path(path, walk->root_path, folder->path, name);
-    struct place place = {folder->fd, name, fits ? path : NULL, &worker->slot->ticks, 0};
+    struct place place = {folder->fd, name, NULL, &worker->slot->ticks, 0};
     struct stat raw;
-    if (!check_entry(walk, &place, folder->path, name, number, &raw) || !S_ISDIR(raw.st_mode))
+    if (!check_entry(walk, place, folder->path, name, number, &raw) || !S_ISDIR(raw.st_mode))
         return;
     if (raw.st_dev != walk->device && !walk->options->cross) {
         ADD(report->skipped_mounts, 1);
@@ -374,7 +375,7 @@ static int open_root(struct walk *walk)
     struct statx stx = {0};
     struct stat raw;
     struct walk_report *report = walk->report;
-    struct place place = {AT_FDCWD, walk->root_path, walk->root_path, &report->slots[0].ticks, 1};
+    struct place place = {AT_FDCWD, walk->root_path, NULL, &report->slots[0].ticks, 1};
     if (raw_fstatat(AT_FDCWD, walk->root_path, &raw, 0) != 0)
         return errno;
     walk->device = raw.st_dev;
@@ -383,7 +384,7 @@ static int open_root(struct walk *walk)
     walk->root_fd = open(walk->root_path, O_RDONLY | O_DIRECTORY | O_CLOEXEC);
     if (walk->root_fd < 0)
         return errno;
-    check_entry(walk, &place, "", "", ADD(report->entries, 1), &raw);
+    check_entry(walk, place, "", "", ADD(report->entries, 1), &raw);
     return 0;
 }
 
