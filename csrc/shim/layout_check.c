@@ -26,6 +26,7 @@ SAME(offsetof(FTSENT, fts_link), FTSENT_LINK);
 SAME(offsetof(FTSENT, fts_accpath), FTSENT_ACCPATH);
 SAME(offsetof(FTSENT, fts_info), FTSENT_INFO);
 SAME(offsetof(FTSENT, fts_statp), FTSENT_STATP);
+SAME(offsetof(FTSENT, fts_name), FTSENT_NAME);
 #endif
 
 #ifdef STATX_NLINK

@@ -12,12 +12,12 @@ static void mend_walked(void *st, const char *path)
         mend_stat(&lookup);
 }
 
-static void mend_entry(void *entry)
+static void mend_entry(void *entry, const char *path)
 {
     void *st = FIELD(entry, FTSENT_STATP, void *);
     unsigned info = FIELD(entry, FTSENT_INFO, field16);
     if (st && info != GLIBC_FTS_NS && info != GLIBC_FTS_NSOK)
-        mend_walked(st, FIELD(entry, FTSENT_ACCPATH, const char *));
+        mend_walked(st, path);
 }
 
 void *fts_read_through(void *(*next)(void *), void *fts)
@@ -26,7 +26,7 @@ void *fts_read_through(void *(*next)(void *), void *fts)
         return raw_absent(), NULL;
     void *entry = next(fts);
     if (entry && real_is_glibc()) /* another library's FTSENT has its fields elsewhere */
-        mend_entry(entry);
+        mend_entry(entry, FIELD(entry, FTSENT_ACCPATH, const char *));
     return entry;
 }
 
@@ -35,8 +35,9 @@ void *fts_children_through(void *(*next)(void *, int), void *fts, int options)
     if (!next)
         return raw_absent(), NULL;
     void *list = next(fts, options);
+    /* By name: all children share one fts_accpath, which ends behind their folder. */
     for (void *entry = real_is_glibc() ? list : NULL; entry; entry = FIELD(entry, FTSENT_LINK, void *))
-        mend_entry(entry);
+        mend_entry(entry, &FIELD(entry, FTSENT_NAME, const char));
     return list;
 }
 

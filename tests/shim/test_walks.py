@@ -83,6 +83,14 @@ def test_relative_start(entry: EntryPoint, start: str, compare, lying_mount):
     compare("chdir", lying_mount.path, entry.name, start)
 
 
+@pytest.mark.parametrize("entry", shaped(FTS), ids=str)
+@pytest.mark.parametrize("flags", [FTS_PHYSICAL, FTS_PHYSICAL | FTS_NOCHDIR])
+def test_lies_below_an_honest_root(entry: EntryPoint, flags: int, compare, mount_gofuse):
+    """Each is judged by its own name: as it lists children, fts keeps one path for all of them."""
+    with mount_gofuse(nlink="getattr-only", attr_timeout="60s", entry_timeout="60s") as mount:
+        compare("chdir", mount.path, f"flags={flags}", entry.name, ".")
+
+
 @pytest.mark.parametrize("entry", shaped({"NFTW"}), ids=str)
 def test_relative_start_with_chdir(entry: EntryPoint, compare, lying_mount):
     """The path that the callback is given does not lead anywhere from where it is called."""
