@@ -5,9 +5,10 @@ VENV := .venv
 BIN := $(VENV)/bin
 
 NATIVE := $(wildcard csrc/*/*.[ch] csrc/shim/symbols.def wheels/backend.py)
-DEMO_PACKAGES := gcc libc6-dev python3-dev python3-venv libffi-dev fuse3 samba smbclient
+DEMO_PACKAGES := gcc libc6-dev python3-dev python3-venv libffi-dev fuse3 samba samba-vfs-modules smbclient
 TEST_PACKAGES := $(DEMO_PACKAGES) golang-go golang-github-hanwen-go-fuse-dev musl musl-tools clang shellcheck \
-	strace valgrind libfaketime fakeroot libjemalloc2 perl rsync bindfs binutils attr libcap2-bin
+	gcc-aarch64-linux-gnu libc6-dev-arm64-cross gcc-i686-linux-gnu libc6-dev-i386-cross \
+	strace valgrind libfaketime fakeroot libjemalloc2 perl rsync bindfs binutils attr libcap2-bin podman runc catatonit
 BENCH_PACKAGES := $(TEST_PACKAGES) bfs fd-find findutils
 
 .PHONY: demo test check lint bench wheel clean

@@ -6,18 +6,24 @@ __version__ = "0.1.0"
 
 TYPE_CHECKING = False  # as type checkers know it; importing typing would cost verify's worker 7 ms
 if TYPE_CHECKING:
+    from nlinkshim.auditor import audit
+    from nlinkshim.checkup.run import doctor
     from nlinkshim.errors import ExitCode, NlinkshimError
     from nlinkshim.installer import install
     from nlinkshim.preload import preload_environment, shim_path
+    from nlinkshim.processes.run import status
     from nlinkshim.verifier.run import verify
 
 __all__ = [
     "ExitCode",
     "NlinkshimError",
     "__version__",
+    "audit",
+    "doctor",
     "install",
     "preload_environment",
     "shim_path",
+    "status",
     "verify",
 ]
 
@@ -25,9 +31,12 @@ __all__ = [
 _HOMES = {
     "ExitCode": "nlinkshim.errors",
     "NlinkshimError": "nlinkshim.errors",
+    "audit": "nlinkshim.auditor",
+    "doctor": "nlinkshim.checkup.run",
     "install": "nlinkshim.installer",
     "preload_environment": "nlinkshim.preload",
     "shim_path": "nlinkshim.preload",
+    "status": "nlinkshim.processes.run",
     "verify": "nlinkshim.verifier.run",
 }
 

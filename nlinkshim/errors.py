@@ -21,6 +21,12 @@ class NlinkshimError(Exception):
     exit_code = ExitCode.INCOMPLETE
 
 
+class RefusedError(NlinkshimError):
+    """A check found that it could not work, so it was not done."""
+
+    exit_code = ExitCode.WRONG
+
+
 class UsageError(NlinkshimError):
     """The input is wrong: a path that is none, an unknown value."""
 

@@ -14,10 +14,13 @@ from nlinkshim.errors import ExitCode, NlinkshimError
 # One module a command, imported only if it is the one asked for: name, then a line for the overview.
 COMMANDS = {
     "verify": "walk a mount and prove that the shim corrects its link counts, and nothing else",
+    "audit": "tell from a program's files whether the shim would work in it",
     "install": "copy the shim to where an image wants it",
     "path": "print where the installed shim is",
     "env": "print the environment lines that use it",
     "run": "run a command under the shim",
+    "status": "show which live processes have the shim, and whether it works there",
+    "doctor": "check the host or container around a mount, with the command that mends each finding",
     "demo": "see the problem and the cure on a small FUSE mount of its own",
 }
 

@@ -1,22 +1,52 @@
 """Copy the shim to DEST, a file or an existing folder: the step of an image build. Prints the LD_PRELOAD line
-for the service that is to use it."""
+for the service that is to use it.
+
+With --for it audits that program first, and refuses (exit code 1) if no preload could work in it. A copy for
+this machine is proven by a process that loads it."""
 
 from __future__ import annotations
 
 import argparse
+import sys
 from pathlib import Path
 
 from nlinkshim.errors import ExitCode
 from nlinkshim.installer import install
+from nlinkshim.report.text import printable
 
 
 def add_arguments(parser: argparse.ArgumentParser) -> None:
-    parser.add_argument("destination", type=Path, metavar="DEST", help="an absolute path")
-    parser.add_argument(
-        "--root", type=Path, default=Path("/"), metavar="ROOTFS", help="install into this root file system"
+    add = parser.add_argument
+    add("destination", type=Path, metavar="DEST", help="an absolute path, inside ROOTFS if there is one")
+    add(
+        "--for",
+        dest="program",
+        metavar="PROGRAM",
+        help="the program that is to load it, such as /usr/sbin/smbd",
     )
+    add(
+        "--root",
+        type=Path,
+        default=Path("/"),
+        metavar="ROOTFS",
+        help="the root file system of an image, unpacked",
+    )
+    add("--machine", metavar="NAME", help="the machine that the image is for, as uname -m names it")
+    add("--dry-run", action="store_true", help="check, print the line, and write nothing")
 
 
 def run(arguments: argparse.Namespace) -> int:
-    print(f"LD_PRELOAD={install(arguments.destination, arguments.root)}")
+    done = install(
+        arguments.destination,
+        arguments.root,
+        program=arguments.program,
+        machine=arguments.machine,
+        dry_run=arguments.dry_run,
+    )
+    if done.audit is not None:
+        for finding in done.audit.grave:
+            print(f"nlinkshim: {printable(finding.object)}: {printable(finding.reason)}", file=sys.stderr)
+    if arguments.dry_run:
+        print("nlinkshim: dry run, nothing was written", file=sys.stderr)
+    print(done.preload)
     return ExitCode.WELL

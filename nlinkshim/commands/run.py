@@ -8,7 +8,8 @@ import os
 import shutil
 
 from nlinkshim.errors import IncompleteError, UsageError
-from nlinkshim.preload import check_machine, preload_environment, shim_path
+from nlinkshim.handshake import prove_loading
+from nlinkshim.preload import preload_environment
 
 
 def add_arguments(parser: argparse.ArgumentParser) -> None:
@@ -24,7 +25,7 @@ def run(arguments: argparse.Namespace) -> int:
     program = shutil.which(command[0])
     if program is None:
         raise UsageError(f"run: {command[0]}: no such program")
-    check_machine(shim_path())
+    prove_loading(scope=arguments.scope)
     environment = preload_environment(scope=arguments.scope)
     try:
         os.execve(program, command, environment)

@@ -20,7 +20,7 @@ import _cffi_backend
 import nlinkshim
 from nlinkshim import __version__
 from nlinkshim._walker import ffi, lib
-from nlinkshim.errors import NotLoadedError
+from nlinkshim.handshake import require_version
 from nlinkshim.preload import directory_nlink
 from nlinkshim.verifier.verdict import Sample, Walk
 
@@ -45,7 +45,7 @@ def walk_under_shim(
         end = _End()
         complaint = _run_worker(path, options, environment, memory, report, progress, end)
         if end.ended:
-            _require_shim(report, shim, complaint)
+            require_version(_text(report.shim_version), shim, complaint)
         return _read(report, end)
 
 
@@ -223,15 +223,3 @@ _COPIED = (
     "root_mount_id",
     "dead_error",
 )
-
-
-def _require_shim(report: Report, shim: Path, complaint: str) -> None:
-    version = _text(report.shim_version)
-    if version == __version__:
-        return
-    said = f" ({complaint.splitlines()[-1]})" if complaint else ""
-    if version:
-        raise NotLoadedError(
-            f"{shim} is of version {version}, this is nlinkshim {__version__}; install one version"
-        )
-    raise NotLoadedError(f"the loader did not load {shim} into a process of {sys.executable}{said}")

@@ -95,9 +95,13 @@ def _answers(port: int) -> bool:
 
 @contextlib.contextmanager
 def serve(
-    folder: Path, shares: Mapping[str, Share], env: Mapping[str, str] | None = None
+    folder: Path,
+    shares: Mapping[str, Share],
+    env: Mapping[str, str] | None = None,
+    command: tuple[str, ...] = ("smbd",),
 ) -> Iterator[Server]:
-    """smbd with these shares, with `env` added to its environment (the preload, say)."""
+    """smbd with these shares, with `env` added to its environment (the preload, say). `command` starts it: a
+    copy of another name, or a container."""
     folder.mkdir(parents=True, exist_ok=True)
     for name in STATE_FOLDERS:
         (folder / name).mkdir(mode=0o700, exist_ok=True)
@@ -110,7 +114,7 @@ def serve(
     with (folder / "log" / "stderr").open("w") as log:
         # A session of its own (start() gives one): a stopping smbd sends SIGTERM to its whole process group.
         process = processes.start(
-            ["smbd", "-F", "--no-process-group", "-s", str(config)],
+            [*command, "-F", "--no-process-group", "-s", str(config)],
             env={**os.environ, "PATH": os.environ["PATH"] + ":/usr/sbin", **(env or {})},
             stdout=log,
             stderr=log,

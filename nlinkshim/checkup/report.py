@@ -1,0 +1,31 @@
+"""How the findings of doctor are shown."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import asdict
+
+from nlinkshim.checkup.finding import Finding, Level
+from nlinkshim.report.json import document
+from nlinkshim.report.text import GREEN, RED, YELLOW, coloured, printable
+
+SCHEMA = "nlinkshim.doctor/1"
+
+_COLOURS = {Level.PASS: GREEN, Level.WARN: YELLOW, Level.FAIL: RED}
+
+
+def as_json(findings: Sequence[Finding]) -> str:
+    """The document of schema nlinkshim.doctor/1."""
+    return document(SCHEMA, findings=[asdict(finding) for finding in findings])
+
+
+def as_text(finding: Finding) -> str:
+    """One finding: a line, and below it the remedy if there is one."""
+    level = coloured(finding.level.value, _COLOURS[finding.level])
+    line = f"{level}  {finding.id}: {printable(finding.subject)}: {printable(finding.message)}"
+    return line if finding.remedy is None else f"{line}\n      remedy: {printable(finding.remedy)}"
+
+
+def summary(findings: Sequence[Finding]) -> str:
+    counts = [sum(finding.level is level for finding in findings) for level in Level]
+    return f"{counts[0]} passed, {counts[1]} to look at, {counts[2]} failed"

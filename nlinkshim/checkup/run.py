@@ -1,0 +1,69 @@
+"""doctor itself: the checks of the table, one after the other."""
+
+from __future__ import annotations
+
+import errno
+import os
+import pwd
+from collections.abc import Iterator
+
+from nlinkshim.checkup.context import Context
+from nlinkshim.checkup.finding import Finding
+from nlinkshim.checkup.table import CHECKS
+from nlinkshim.errors import UsageError
+
+TIMEOUT_SECONDS = 10.0
+
+
+def doctor(
+    path: str | os.PathLike[str] | None = None,
+    *,
+    timeout: float = TIMEOUT_SECONDS,
+    user: str | None = None,
+) -> list[Finding]:
+    """Check this host or container, and the mount at `path` if one is given.
+
+    `timeout` is for each call on the mount, in seconds; after one that hangs no other is made. `user` is a
+    name or uid as whom access is tried.
+
+    Raises:
+        UsageError: the path does not exist or is no folder, the user is unknown, or this user may not become
+        it.
+    """
+    return list(findings(path, timeout=timeout, user=user))
+
+
+def findings(
+    path: str | os.PathLike[str] | None = None,
+    *,
+    timeout: float = TIMEOUT_SECONDS,
+    user: str | None = None,
+) -> Iterator[Finding]:
+    """As doctor(), each as soon as it is known."""
+    if not 0 < timeout < float("inf"):
+        raise UsageError(f"--timeout {timeout}: give a number of seconds above 0")
+    absolute = None if path is None else os.path.abspath(os.fspath(path))
+    context = Context(absolute, timeout, None if user is None else _uid(user))
+    if absolute is not None:
+        for step in context.look.steps.values():
+            if step.error in _NO_FOLDER:
+                raise UsageError(f"{path}: {_NO_FOLDER[step.error]}")
+    for check in CHECKS:
+        for answer in check.run(context):
+            yield Finding(check.id, answer.level, answer.subject, answer.message, answer.remedy)
+
+
+_NO_FOLDER = {
+    errno.ENOENT: "does not exist",
+    errno.ENOTDIR: "is not a folder; give a mount or a folder of it",
+}
+
+
+def _uid(user: str) -> int:
+    try:
+        uid = int(user) if user.isdecimal() else pwd.getpwnam(user).pw_uid
+    except KeyError:
+        raise UsageError(f"--user {user}: there is no such user") from None
+    if uid != os.geteuid() and os.geteuid() != 0:
+        raise UsageError(f"--user {user}: only root can look as another user")
+    return uid

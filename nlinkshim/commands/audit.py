@@ -1,0 +1,46 @@
+"""Read each PROGRAM's file and those of its libraries, and tell whether a preload would reach its stat calls.
+Nothing is executed.
+
+The verdict for a program is one of
+  reachable    the loader injects the shim, and it covers what the program and its libraries import
+  partly       a part of the calls would go past it
+  unreachable  no preload works there, or not this shim"""
+
+from __future__ import annotations
+
+import argparse
+from pathlib import Path
+
+from nlinkshim.auditor import audit
+from nlinkshim.auditor.report import as_json, as_text
+
+
+def add_arguments(parser: argparse.ArgumentParser) -> None:
+    add = parser.add_argument
+    add(
+        "programs",
+        nargs="+",
+        metavar="PROGRAM",
+        help="a path (inside ROOTFS if there is one), or a name to look up",
+    )
+    add("--format", choices=("text", "json"), default="text", help="json: schema nlinkshim.audit/1")
+    add(
+        "--root",
+        type=Path,
+        default=Path("/"),
+        metavar="ROOTFS",
+        help="the root file system of an image, unpacked",
+    )
+    add(
+        "--shim",
+        type=Path,
+        metavar="FILE",
+        help="the shim to be preloaded (default: the installed one; for a foreign program in ROOTFS that of"
+        " its own wheel)",
+    )
+
+
+def run(arguments: argparse.Namespace) -> int:
+    results = [audit(program, arguments.root, arguments.shim) for program in arguments.programs]
+    print(as_json(results) if arguments.format == "json" else as_text(results))
+    return max(result.verdict.exit_code for result in results)
