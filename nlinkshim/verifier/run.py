@@ -28,7 +28,7 @@ class Options:
     one_file_system: bool = True
     thorough: bool = False
     every_entry_point: bool = False
-    sample: int = 256
+    sample: int = 1024
     max_entries: int = 0
     exclude: tuple[str, ...] = ()
     timeout: float = 30.0
