@@ -9,12 +9,12 @@ import tempfile
 from dataclasses import dataclass
 from pathlib import Path
 
-from nlinkshim.auditor import ProgramAudit, Verdict, audit
+from nlinkshim.auditor import ProgramAudit, audit
 from nlinkshim.auditor.coverage import read_shim
 from nlinkshim.auditor.machines import MACHINES, canonical
 from nlinkshim.errors import IncompleteError, NotLoadedError, RefusedError, UsageError
 from nlinkshim.handshake import prove_loading
-from nlinkshim.preload import shim_path
+from nlinkshim.preload import check_nameable, shim_path
 from nlinkshim.rootfs import RootFs
 
 MODE = 0o755
@@ -64,10 +64,8 @@ def install(
     if machine is not None:
         _require_machine(machine, shim)
     audited = None if program is None else audit(program, root, shim)
-    if audited is not None and audited.verdict is Verdict.UNREACHABLE:
-        first = audited.grave[0]
-        remedy = f"; {first.remedy}" if first.remedy else ""
-        raise RefusedError(f"{audited.path} is out of a preload's reach: {first.reason}{remedy}")
+    if audited is not None:
+        audited.require_reachable()
     try:
         if dry_run:
             _require_writable(outside.parent)
@@ -90,8 +88,7 @@ def _place(root: RootFs, destination: Path, name: str) -> tuple[Path, Path]:
         raise UsageError(f"{destination}{where}: {error.strerror}") from error
     if not outside.parent.is_dir():
         raise UsageError(f"{destination.parent} does not exist{where}")
-    if any(separator in str(destination) for separator in " :$"):
-        raise UsageError(f"LD_PRELOAD cannot name {str(destination)!r}: a space, ':' or '$' in it")
+    check_nameable(str(destination))
     return destination, outside
 
 

@@ -95,6 +95,19 @@ def check_machine(shim: Path) -> None:
         )
 
 
+def check_nameable(path: str) -> None:
+    """Make sure that LD_PRELOAD can hold this path: white space and ':' would end it, and glibc takes '$' for
+    a token.
+
+    Raises:
+        UsageError: it cannot.
+    """
+    if any(character.isspace() or character in ":$" for character in path):
+        raise UsageError(
+            f"LD_PRELOAD cannot name {path!r}: a space, ':' or '$' in it; install a copy elsewhere"
+        )
+
+
 def preload_environment(
     environment: Mapping[str, str] | None = None, *, scope: str | None = None, shim: Path | None = None
 ) -> dict[str, str]:
@@ -108,10 +121,7 @@ def preload_environment(
     """
     result = dict(os.environ if environment is None else environment)
     path = str(shim or shim_path())
-    if any(separator in path for separator in " :$"):
-        raise UsageError(
-            f"LD_PRELOAD cannot name {path!r}: a space, ':' or '$' in it; install a copy elsewhere"
-        )
+    check_nameable(path)
     present = [entry for entry in result.get("LD_PRELOAD", "").replace(":", " ").split() if entry != path]
     result["LD_PRELOAD"] = " ".join([*present, path])
     if scope is not None:

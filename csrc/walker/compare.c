@@ -359,7 +359,7 @@ static bool is_right(enum outcome outcome)
 
 enum outcome compare_entry(const struct place *place, struct depth depth, struct stat *raw, struct finding *finding)
 {
-    struct finding further;
+    struct finding further = {0};
     enum outcome first = look(&RAW, &FSTATAT, place, depth.directory_nlink, raw, finding), outcome = first;
     if (!is_right(first))
         return first;
@@ -371,10 +371,10 @@ enum outcome compare_entry(const struct place *place, struct depth depth, struct
         fresh.function = dlsym(RTLD_DEFAULT, fresh.name);
         if (fresh.function)
             outcome = look(&raw_fresh, &fresh, place, depth.directory_nlink, &answer, &further);
-    }
-    if (outcome == OUTCOME_CORRECTED && first == OUTCOME_HONEST) {
-        first = outcome;
-        *finding = further;
+        if (outcome == OUTCOME_CORRECTED && first == OUTCOME_HONEST) {
+            first = outcome;
+            *finding = further;
+        }
     }
     if (depth.entry_points && is_right(outcome))
         outcome = look_by_all(place, raw, depth.directory_nlink, &further);

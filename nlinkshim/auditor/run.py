@@ -16,7 +16,7 @@ from nlinkshim.auditor.elf import DamagedError, NotElfError, read_elf
 from nlinkshim.auditor.findings import Finding, Privileges, Severity, Verdict
 from nlinkshim.auditor.loader import Libc, Loaded, choose_loader
 from nlinkshim.auditor.script import interpreter, look_up
-from nlinkshim.errors import IncompleteError, UsageError
+from nlinkshim.errors import IncompleteError, RefusedError, UsageError
 from nlinkshim.preload import shim_path
 from nlinkshim.rootfs import RootFs
 
@@ -41,6 +41,17 @@ class ProgramAudit:
     def grave(self) -> list[Finding]:
         """The findings that the verdict stands on; none if it is reachable."""
         return [finding for finding in self.findings if finding.severity is not Severity.INFO]
+
+    def require_reachable(self) -> None:
+        """Refuse a program in which no preload could work.
+
+        Raises:
+            RefusedError: with the gravest reason and its remedy.
+        """
+        if self.verdict is Verdict.UNREACHABLE:
+            first = self.grave[0]
+            remedy = f"; {first.remedy}" if first.remedy else ""
+            raise RefusedError(f"{self.path} is out of a preload's reach: {first.reason}{remedy}")
 
 
 def audit(

@@ -1,5 +1,6 @@
 """Run CMD under the shim: it is appended to LD_PRELOAD, behind what stands there, and CMD takes this
-process's place. With it goes everything that CMD starts."""
+process's place. With it goes everything that CMD starts. A program in which no preload could work is
+refused (exit code 1); see nlinkshim audit CMD."""
 
 from __future__ import annotations
 
@@ -7,6 +8,7 @@ import argparse
 import os
 import shutil
 
+from nlinkshim.auditor import audit
 from nlinkshim.errors import IncompleteError, UsageError
 from nlinkshim.handshake import prove_loading
 from nlinkshim.preload import preload_environment
@@ -25,6 +27,7 @@ def run(arguments: argparse.Namespace) -> int:
     program = shutil.which(command[0])
     if program is None:
         raise UsageError(f"run: {command[0]}: no such program")
+    audit(program).require_reachable()
     prove_loading(scope=arguments.scope)
     environment = preload_environment(scope=arguments.scope)
     try:

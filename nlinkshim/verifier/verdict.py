@@ -172,7 +172,8 @@ def judge(
             Verdict.INCOMPLETE,
             f"no answer for {timeout:g} s at {walk.hung_at}: the FUSE daemon hangs",
             "restart the FUSE server; where a process stays in state D, first"
-            f" echo 1 > /sys/fs/fuse/connections/{facts.connection or 'N'}/abort, then"
+            f" echo 1 > /sys/fs/fuse/connections/{facts.connection or 'N'}/abort"
+            " (mount -t fusectl none /sys/fs/fuse/connections, if it is empty), then"
             f" {_remount(facts, path)}",
         )
     if walk.root_error:

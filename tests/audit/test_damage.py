@@ -133,11 +133,11 @@ def test_what_the_parsers_let_through_is_damage(dynamic, monkeypatch):
 
 
 def test_names_without_an_end(folder):
-    """Each symbol would take a copy of all that follows: 40 GB."""
-    count = 2000
+    """Each symbol would take a copy of all that follows."""
+    count = 100
     symbols = b"".join(struct.pack("<IBBHQQ", number, 0x12, 0, 0, 0, 0) for number in range(count))
     with pytest.raises(DamagedError, match="too long"):
-        read(crafted(folder / "x", b"a" * (20 << 20), symbols, needed=0))
+        read(crafted(folder / "x", b"a" * (1 << 20), symbols, needed=0))
 
 
 def test_needs_without_an_end(folder):

@@ -5,6 +5,8 @@ import stat
 from pathlib import Path
 
 import pytest
+from harness import processes
+from harness.capability import require
 from harness.cli import nlinkshim, one_clear_line
 
 import nlinkshim as package
@@ -60,6 +62,17 @@ def test_run_refuses(arguments, said):
     outcome = nlinkshim(*arguments)
     assert outcome.code == 2
     assert said in outcome.err
+    assert one_clear_line(outcome)
+
+
+def test_run_refuses_what_no_preload_reaches(tmp_path):
+    require("cc")
+    source, program = tmp_path / "static.c", tmp_path / "static"
+    source.write_text("int main(void) { return 0; }\n")
+    processes.run(["gcc", "-static", "-o", str(program), str(source)])
+    outcome = nlinkshim("run", "--", program)
+    assert outcome.code == 1
+    assert "statically linked" in outcome.err
     assert one_clear_line(outcome)
 
 
