@@ -89,6 +89,13 @@ def test_install(tmp_path):
     assert into_folder.out == f"LD_PRELOAD={tmp_path}/libnlinkshim.so\n"
 
 
+def test_a_path_that_is_not_utf8_comes_out_as_it_went_in(tmp_path):
+    odd = tmp_path / "odd\udcff"
+    odd.mkdir()
+    outcome = nlinkshim("install", odd / "x.so", env={"PYTHONIOENCODING": "utf-8:strict"})
+    assert (outcome.code, outcome.out) == (0, f"LD_PRELOAD={odd}/x.so\n")
+
+
 def test_install_into_a_root_file_system(tmp_path):
     root = tmp_path / "root"
     (root / "usr/lib").mkdir(parents=True)
