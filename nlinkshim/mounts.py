@@ -2,9 +2,12 @@
 
 from __future__ import annotations
 
+import os
 import re
 from dataclasses import dataclass
 from pathlib import Path
+
+_FUSECTL = "/sys/fs/fuse/connections"
 
 
 @dataclass(frozen=True)
@@ -25,6 +28,23 @@ class Mount:
     @property
     def is_fuse(self) -> bool:
         return self.fstype in ("fuse", "fuseblk") or self.fstype.startswith("fuse.")
+
+    @property
+    def allow_other(self) -> bool:
+        """Whether a FUSE mount is open to others than its owner; without this, root is kept out too."""
+        return "allow_other" in self.super_options
+
+    @property
+    def owner(self) -> int | None:
+        """The uid that mounted a FUSE file system; None for another."""
+        found = (int(o.partition("=")[2]) for o in self.super_options if o.startswith("user_id="))
+        return next(found, None)
+
+    def abort_command(self) -> str:
+        """The shell command that frees what waits for a stuck FUSE daemon; kill and lazy unmount do not."""
+        number = self.device[0] << 20 | self.device[1]  # the kernel's name for the connection
+        listed = "" if os.path.ismount(_FUSECTL) else f"mount -t fusectl none {_FUSECTL}; "
+        return f"{listed}echo 1 > {_FUSECTL}/{number}/abort"
 
 
 def _unescape(field: str) -> str:

@@ -48,21 +48,8 @@ def directory_nlink(environment: Mapping[str, str]) -> int:
     return 1 if environment.get(DIRECTORY_NLINK) == "1" else 2
 
 
-_ELF_MACHINES = {
-    3: "i386",
-    8: "mips",
-    20: "ppc",
-    21: "ppc64",
-    22: "s390",
-    40: "arm",
-    62: "x86-64",
-    183: "aarch64",
-    243: "riscv",
-}
-
-
-def _elf_kind(path: Path) -> tuple[int, int, int]:
-    """Class, data encoding and machine of an ELF file (elf(5)).
+def _elf_kind(path: Path) -> tuple[int, int, Literal["little", "big"]]:
+    """Machine number, bits and byte order of an ELF file (elf(5)).
 
     Raises:
         NotLoadedError: it is none, or cannot be read.
@@ -75,7 +62,7 @@ def _elf_kind(path: Path) -> tuple[int, int, int]:
     if len(header) < 20 or header[:4] != b"\x7fELF":
         raise NotLoadedError(f"{path} is no ELF file, so it cannot be the shim")
     order: Literal["little", "big"] = "big" if header[5] == 2 else "little"
-    return header[4], header[5], int.from_bytes(header[18:20], order)
+    return int.from_bytes(header[18:20], order), header[4] * 32, order
 
 
 def check_machine(shim: Path) -> None:
@@ -86,10 +73,9 @@ def check_machine(shim: Path) -> None:
     """
     theirs, ours = _elf_kind(shim), _elf_kind(Path("/proc/self/exe"))
     if theirs != ours:
-        names = [
-            _ELF_MACHINES.get(kind[2], f"machine {kind[2]}") + f" ({kind[0] * 32}-bit)"
-            for kind in (theirs, ours)
-        ]
+        from nlinkshim.auditor.machines import machine_of
+
+        names = [machine_of(*kind).name for kind in (theirs, ours)]
         raise NotLoadedError(
             f"{shim} is for {names[0]}, this process is {names[1]}; use the wheel for this machine"
         )

@@ -1,7 +1,7 @@
 #include "proof.h"
 
+#include "kernel.h"
 #include "name.h"
-
 
 enum { PATH_SIZE = 2048 }; /* longer ones prove nothing: the host may be on a signal stack */
 

@@ -26,7 +26,7 @@ class PlugInHost:
     """
 
     what: str
-    library: re.Pattern[str]
+    known_by: re.Pattern[str]
     folders: tuple[str, ...]
     names: re.Pattern[str]
     deep_bind: bool = False  # opened with RTLD_DEEPBIND
@@ -67,7 +67,7 @@ class Closure:
     def hosts(self) -> Iterator[tuple[PlugInHost, Loaded]]:
         """The hosts among the objects, each with the library that tells."""
         for host in HOSTS:
-            known = (o for o in self.objects if host.library.match(posixpath.basename(o.path)))
+            known = (o for o in self.objects if host.known_by.match(posixpath.basename(o.path)))
             yield from ((host, library) for library in itertools.islice(known, 1))
 
 

@@ -49,7 +49,6 @@ class ElfFile:
     machine: Machine
     type: str  # ET_EXEC, ET_DYN, ...
     interpreter: str | None = None
-    is_dynamic: bool = False
     is_go: bool = False
     soname: str | None = None
     needed: tuple[str, ...] = ()
@@ -129,7 +128,7 @@ class _Reader:
         }
         dynamic = next((s for s in self.segments if s["p_type"] == "PT_DYNAMIC"), None)
         if dynamic is not None:
-            facts |= {"is_dynamic": True, **self.dynamic(dynamic, exports)}
+            facts |= self.dynamic(dynamic, exports)
         return ElfFile(**facts)
 
     def program_headers(self) -> Iterator[Any]:

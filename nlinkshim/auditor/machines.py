@@ -92,7 +92,6 @@ _ALIASES = {
     "arm": "armv7l",
     "ppc64el": "ppc64le",
 }
-NAMES = tuple(machine.name for machine in MACHINES if machine.has_shim)
 
 
 def machine_of(number: int, bits: int, order: str) -> Machine:
@@ -102,5 +101,5 @@ def machine_of(number: int, bits: int, order: str) -> Machine:
 
 
 def canonical(name: str) -> str:
-    """One of NAMES for what `name` means, or `name` itself."""
+    """The name of a row for what `name` means, or `name` itself."""
     return _ALIASES.get(name.lower(), name.lower())

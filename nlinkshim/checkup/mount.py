@@ -6,7 +6,6 @@ import errno
 import os
 import shlex
 from collections.abc import Iterator
-from pathlib import Path
 
 from nlinkshim.checkup.context import Context, Look, look_at
 from nlinkshim.checkup.finding import Answer, failed, passed, warned
@@ -91,14 +90,9 @@ def _is_fuse(mount: Mount | None) -> bool:
 
 
 def _unhang(mount: Mount | None) -> str | None:
-    """Tasks that wait for a stuck daemon survive kill and lazy unmount; aborting the connection frees
-    them."""
     if mount is None or not mount.is_fuse:
         return "see the kernel's log"
-    control = Path("/sys/fs/fuse/connections")
-    number = mount.device[0] << 20 | mount.device[1]  # the kernel's name for the connection
-    listed = "" if os.path.ismount(control) else f"mount -t fusectl none {control}; "
-    return f"{listed}echo 1 > {control}/{number}/abort; umount -l {shlex.quote(mount.path)}; {_START_AGAIN}"
+    return f"{mount.abort_command()}; umount -l {shlex.quote(mount.path)}; {_START_AGAIN}"
 
 
 def mount_access(context: Context) -> Iterator[Answer]:
@@ -109,7 +103,7 @@ def mount_access(context: Context) -> Iterator[Answer]:
         return
     look = context.look if context.user is None else look_at(context.path, context.timeout, context.user)
     refused = _refused(look)
-    if not mount.is_fuse or _open_to_all(mount):
+    if not mount.is_fuse or mount.allow_other:
         if refused:
             yield failed(
                 context.path,
@@ -121,7 +115,7 @@ def mount_access(context: Context) -> Iterator[Answer]:
             checked = "; the modes of files apply" if "default_permissions" in mount.super_options else ""
             yield passed(context.path, f"every user may enter (allow_other){checked}")
         return
-    owner = _owner(mount)
+    owner = mount.owner or 0
     remedy = "start the FUSE server again with the mount option allow_other"
     if owner != 0:
         remedy += ", and as this user: echo user_allow_other >> /etc/fuse.conf first"
@@ -142,14 +136,6 @@ def mount_access(context: Context) -> Iterator[Answer]:
 
 def _refused(look: Look) -> bool:
     return any(step.error in (errno.EACCES, errno.EPERM) for step in look.steps.values())
-
-
-def _open_to_all(mount: Mount) -> bool:
-    return "allow_other" in mount.super_options
-
-
-def _owner(mount: Mount) -> int:
-    return next((int(o.partition("=")[2]) for o in mount.super_options if o.startswith("user_id=")), 0)
 
 
 def link_counts(context: Context) -> Iterator[Answer]:

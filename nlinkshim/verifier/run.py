@@ -112,12 +112,11 @@ def _mount_facts(path: str, mount_id: int) -> MountFacts:
     )
     if mount is None:
         return MountFacts()
-    owner = next((int(o[len("user_id=") :]) for o in mount.super_options if o.startswith("user_id=")), None)
     return MountFacts(
         fstype=mount.fstype,
         mount_point=mount.path,
         is_fuse=mount.is_fuse,
-        allow_other="allow_other" in mount.super_options,
-        owner=owner,
-        connection=mount.device[1],
+        allow_other=mount.allow_other,
+        owner=mount.owner,
+        abort_command=mount.abort_command(),
     )

@@ -77,7 +77,7 @@ class MountFacts:
     is_fuse: bool = False
     allow_other: bool = True
     owner: int | None = None  # uid that mounted a FUSE file system
-    connection: int = 0  # its number below /sys/fs/fuse/connections
+    abort_command: str = "abort its connection"  # frees what waits for a hung FUSE daemon
 
 
 @dataclass(frozen=True)
@@ -172,9 +172,7 @@ def judge(
             Verdict.INCOMPLETE,
             f"no answer for {timeout:g} s at {walk.hung_at}: the FUSE daemon hangs",
             "restart the FUSE server; where a process stays in state D, first"
-            f" echo 1 > /sys/fs/fuse/connections/{facts.connection or 'N'}/abort"
-            " (mount -t fusectl none /sys/fs/fuse/connections, if it is empty), then"
-            f" {_remount(facts, path)}",
+            f" {facts.abort_command}; then {_remount(facts, path)}",
         )
     if walk.root_error:
         return (Verdict.OTHER_CAUSE, *_unreachable(walk.root_error, path, facts, user))
