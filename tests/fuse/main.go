@@ -40,6 +40,12 @@ type server struct {
 	latency time.Duration
 	plus    bool
 	created uint64 // the last inode number given to a new file
+	shift   uint64 // what is added to every inode number but the root's
+}
+
+// stable is the identity under which an entry is known outside.
+func (s *server) stable(e *entry) fs.StableAttr {
+	return fs.StableAttr{Ino: e.ino + s.shift, Mode: e.mode & syscall.S_IFMT}
 }
 
 // fromListing marks a lookup that go-fuse makes by itself to fill a READDIRPLUS answer.
@@ -62,7 +68,7 @@ type node struct {
 
 func (n *node) fill(out *fuse.Attr, honest bool) {
 	e := &n.entry
-	out.Ino = e.ino
+	out.Ino = n.StableAttr().Ino
 	out.Mode = e.mode
 	out.Size = e.size
 	out.Blocks = (e.size + 511) / 512
@@ -98,7 +104,7 @@ func (n *node) Lookup(ctx context.Context, name string, out *fuse.EntryOut) (*fs
 	if !found {
 		return nil, syscall.ENOENT
 	}
-	child := n.NewInode(ctx, &node{server: n.server, entry: e}, fs.StableAttr{Ino: e.ino, Mode: e.mode & syscall.S_IFMT})
+	child := n.NewInode(ctx, &node{server: n.server, entry: e}, n.server.stable(&e))
 	child.Operations().(*node).fill(&out.Attr, !n.server.honesty.notInLookup)
 	return child, fs.OK
 }
@@ -110,7 +116,7 @@ func (n *node) Readdir(ctx context.Context) (fs.DirStream, syscall.Errno) {
 	list := n.entry.folder.list()
 	answer := make([]fuse.DirEntry, len(list))
 	for i, e := range list {
-		answer[i] = fuse.DirEntry{Name: e.name, Mode: e.mode, Ino: e.ino}
+		answer[i] = fuse.DirEntry{Name: e.name, Mode: e.mode, Ino: n.server.stable(&e).Ino}
 	}
 	return fs.NewListDirStream(answer), fs.OK
 }
@@ -154,7 +160,7 @@ func (n *node) Create(ctx context.Context, name string, flags, mode uint32, out 
 	if !folder.create(e) {
 		return nil, nil, 0, syscall.EEXIST
 	}
-	child := n.NewInode(ctx, &node{server: n.server, entry: e}, fs.StableAttr{Ino: e.ino, Mode: syscall.S_IFREG})
+	child := n.NewInode(ctx, &node{server: n.server, entry: e}, n.server.stable(&e))
 	child.Operations().(*node).fill(&out.Attr, !n.server.honesty.notInLookup)
 	return child, nil, 0, fs.OK
 }
@@ -199,6 +205,7 @@ func main() {
 	plus := flag.Bool("plus", true, "listings carry attributes (READDIRPLUS), so that they save lookups")
 	allowOther := flag.Bool("allow-other", true, "let other users in")
 	oddNames := flag.Bool("odd-names", false, "add names that are not UTF-8, or hold newlines and backslashes")
+	shift := flag.Uint64("shift-inodes", 0, "add this to every inode number but the root's, as if served anew")
 	name := flag.String("name", "lying", "the mount shows as type fuse.NAME")
 	var links repeated
 	flag.Var(&links, "link", "add a symlink NAME=TARGET to the root (may be repeated)")
@@ -217,7 +224,7 @@ func main() {
 		top = newLibrary(links, *oddNames)
 	}
 	root := &node{
-		server: &server{honesty: policy, latency: *latency, plus: *plus, created: 1 << 41},
+		server: &server{honesty: policy, latency: *latency, plus: *plus, created: 1 << 41, shift: *shift},
 		entry:  entry{ino: 1, mode: syscall.S_IFDIR | 0755, folder: top},
 	}
 	options := &fs.Options{AttrTimeout: attrTimeout, EntryTimeout: entryTimeout}

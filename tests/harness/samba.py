@@ -76,6 +76,14 @@ class Server:
             timeout=timeout,
         )
 
+    def add_user(self, name: str, password: str) -> None:
+        """Let a user of this machine log in by SMB too."""
+        processes.run(
+            ["smbpasswd", "-c", str(self.folder / "smb.conf"), "-s", "-a", name],
+            stdin=None,
+            input=f"{password}\n{password}\n",
+        )
+
     def log(self) -> str:
         files = [path for path in sorted((self.folder / "log").iterdir()) if path.is_file()]
         return "\n".join(path.read_text(errors="replace") for path in files)
@@ -99,13 +107,14 @@ def serve(
     shares: Mapping[str, Share],
     env: Mapping[str, str] | None = None,
     command: tuple[str, ...] = ("smbd",),
+    port: int | None = None,
 ) -> Iterator[Server]:
     """smbd with these shares, with `env` added to its environment (the preload, say). `command` starts it: a
-    copy of another name, or a container."""
+    copy of another name, or a container. `port` is that of a server before it, which clients still know."""
     folder.mkdir(parents=True, exist_ok=True)
     for name in STATE_FOLDERS:
         (folder / name).mkdir(mode=0o700, exist_ok=True)
-    port = free_port()
+    port = port or free_port()
     text = GLOBAL.format(port=port, folder=folder)
     for name, share in shares.items():
         text += SHARE.format(name=name, path=share.path) + "".join(f"    {line}\n" for line in share.options)
