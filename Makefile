@@ -8,7 +8,8 @@ NATIVE := $(wildcard csrc/*/*.[ch] csrc/shim/symbols.def wheels/backend.py)
 DEMO_PACKAGES := gcc libc6-dev python3-dev python3-venv libffi-dev fuse3 samba samba-vfs-modules smbclient
 TEST_PACKAGES := $(DEMO_PACKAGES) golang-go golang-github-hanwen-go-fuse-dev musl musl-tools clang shellcheck \
 	gcc-aarch64-linux-gnu libc6-dev-arm64-cross gcc-i686-linux-gnu libc6-dev-i386-cross \
-	strace valgrind libfaketime fakeroot libjemalloc2 perl rsync bindfs binutils attr libcap2-bin podman runc catatonit
+	strace valgrind libfaketime fakeroot libjemalloc2 perl rsync bindfs binutils attr libcap2-bin podman runc catatonit \
+	qemu-system-x86 busybox-static cifs-utils kmod
 BENCH_PACKAGES := $(TEST_PACKAGES) bfs fd-find findutils
 
 .PHONY: demo test check lint bench wheel clean
@@ -31,7 +32,7 @@ lint: $(VENV)/.system-test $(VENV)/.developed
 	$(BIN)/ruff format --check .
 	$(BIN)/mypy
 	sh wheels/lint-native.sh
-	shellcheck .ci/run wheels/*.sh
+	shellcheck .ci/run wheels/*.sh tests/guest/*.sh
 
 bench: $(VENV)/.system-bench $(VENV)/.developed
 	$(BIN)/python -m bench $(BENCH_ARGUMENTS)

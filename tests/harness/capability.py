@@ -5,13 +5,22 @@ from __future__ import annotations
 import importlib.util
 import os
 import shutil
+import subprocess
 from collections.abc import Callable
 from functools import cache
 from pathlib import Path
 
 import pytest
 
+from . import guest_kernel
+
 GO_FUSE_SOURCE = Path("/usr/share/gocode/src/github.com/hanwen/go-fuse")
+GUEST_PROGRAMS = {
+    "qemu-system-x86_64": "qemu-system-x86",
+    "busybox": "busybox-static",
+    "mount.cifs": "cifs-utils",
+    "modprobe": "kmod",
+}
 LIBRARY_FOLDERS = [Path("/usr/lib/x86_64-linux-gnu"), Path("/usr/lib64"), Path("/usr/lib")]
 
 
@@ -61,6 +70,17 @@ def _overlay() -> str | None:
     return _root() if known else "the kernel has no overlayfs"
 
 
+def _guest() -> str | None:
+    for name, package in GUEST_PROGRAMS.items():
+        if reason := _program(name, package)():
+            return reason
+    try:
+        guest_kernel.obtain()
+    except (guest_kernel.NoKernelError, OSError, subprocess.TimeoutExpired) as error:
+        return f"no kernel for a guest: {error}"
+    return None
+
+
 CAPABILITIES: dict[str, Callable[[], str | None]] = {
     "root": _root,
     "fuse": _fuse,
@@ -73,6 +93,7 @@ CAPABILITIES: dict[str, Callable[[], str | None]] = {
     "aarch64-gcc": _program("aarch64-linux-gnu-gcc", "gcc-aarch64-linux-gnu, libc6-dev-arm64-cross"),
     "i686-gcc": _program("i686-linux-gnu-gcc", "gcc-i686-linux-gnu, libc6-dev-i386-cross"),
     "setcap": _program("setcap", "libcap2-bin"),
+    "guest": _guest,
     "smbd": _program("smbd", "samba"),
     "smbclient": _program("smbclient", "smbclient"),
     "podman": _program("podman", "podman"),
