@@ -22,6 +22,10 @@ SAME(FIELD_SIZE(struct stat, st_ino), 8);
 SAME(FIELD_SIZE(struct stat, st_mode), 4);
 
 #ifdef __GLIBC__
+SAME(offsetof(FTS, fts_options), FTS_OPTIONS);
+SAME(FTS_NOSTAT, GLIBC_FTS_NOSTAT);
+SAME(FTS_NS, GLIBC_FTS_NS);
+SAME(FTS_NSOK, GLIBC_FTS_NSOK);
 SAME(offsetof(FTSENT, fts_link), FTSENT_LINK);
 SAME(offsetof(FTSENT, fts_accpath), FTSENT_ACCPATH);
 SAME(offsetof(FTSENT, fts_info), FTSENT_INFO);

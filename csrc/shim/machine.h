@@ -24,7 +24,8 @@ enum {
 enum { STAT_DEV = 0, STAT_INO = 8, STAT_NLINK = 16, STAT_MODE = 24, STAT_STRUCT_SIZE = 144 };
 typedef uint64_t __attribute__((may_alias)) stat_nlink_t;
 
-/* glibc's FTSENT */
+/* glibc's FTS and FTSENT */
+enum { FTS_OPTIONS = 64, GLIBC_FTS_NOSTAT = 8, GLIBC_FTS_NS = 10, GLIBC_FTS_NSOK = 11 };
 enum { FTSENT_LINK = 16, FTSENT_ACCPATH = 40, FTSENT_INFO = 98, FTSENT_STATP = 104, FTSENT_NAME = 112 };
 
 #define VDSO_CLOCK "__vdso_clock_gettime"

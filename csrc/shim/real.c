@@ -8,7 +8,8 @@ extern int dl_iterate_phdr(int (*)(struct dl_phdr_info *, size_t, void *), void 
 extern int *__errno_location(void) __attribute__((weak));
 
 void *real_next[ENTRY_COUNT];
-static bool resolved, glibc;
+bool real_is_glibc;
+static bool resolved;
 
 /* Arrays, not pointers: before relocation a pointer in data would be wrong. */
 static const char names[ENTRY_COUNT][24] = {
@@ -59,8 +60,8 @@ static int visit_object(struct dl_phdr_info *object, size_t size, void *data)
         void *clock = image_function(&image, VDSO_CLOCK);
         __atomic_store_n((void **)&scope_clock, clock, __ATOMIC_RELAXED);
     }
-    if (!glibc)
-        glibc = image_function(&image, "gnu_get_libc_version") != NULL;
+    if (!real_is_glibc)
+        real_is_glibc = image_function(&image, "gnu_get_libc_version") != NULL;
     if (search->behind_self)
         take_from(&image);
     else if (image_function(&image, "__libc_start_main"))
@@ -86,11 +87,6 @@ void *real_late(enum entry_point entry, enum entry_point relative)
         real_resolve(false);
     void *next = real(entry);
     return next ? next : real(relative);
-}
-
-bool real_is_glibc(void)
-{
-    return glibc;
 }
 
 static int answer(long result)

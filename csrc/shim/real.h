@@ -28,7 +28,7 @@ static inline void *real(enum entry_point entry)
 }
 
 /* Whose structures fts and nftw hand out. */
-bool real_is_glibc(void);
+extern bool real_is_glibc __attribute__((visibility("hidden")));
 
 /* In place of a definition: the system call itself, or ENOSYS. */
 int raw_stat(const char *path, void *st);

@@ -132,18 +132,27 @@ SHAPE(STATX, statx, (dirfd, path, flags, mask, stx), dirfd, path, flags, stx, ra
     WRAPPER(name, relative, STATX, (dirfd, path, flags, mask, stx), int dirfd, const char *path, int flags,          \
             unsigned mask, void *stx)
 
-/* fts and nftw are slow by nature: here the next definition is looked up in place. */
+static __attribute__((noinline, cold)) void *fts_read_late(enum entry_point entry, enum entry_point relative,
+                                                           void *fts)
+{
+    fts_read_function next = (fts_read_function)real_late(entry, relative);
+    return next ? fts_read_through(next, fts) : (raw_absent(), NULL);
+}
+
+/* Called once for many entries: here the next definition is looked up in place. */
 #define NEXT(name, relative) (real(ENTRY_##name) ? real(ENTRY_##name) : real_late(ENTRY_##name, ENTRY_##relative))
 
 #define WRAP_FTS_READ(name, relative)                                                                                \
     EXPORT void *name(void *fts)                                                                                     \
     {                                                                                                                \
-        return fts_read_through((void *(*)(void *))NEXT(name, relative), fts);                                       \
+        fts_read_function next = (fts_read_function)real(ENTRY_##name);                                              \
+        return __builtin_expect(next != NULL, 1) ? fts_read_through(next, fts)                                       \
+                                                 : fts_read_late(ENTRY_##name, ENTRY_##relative, fts);               \
     }
 #define WRAP_FTS_CHILDREN(name, relative)                                                                            \
     EXPORT void *name(void *fts, int options)                                                                        \
     {                                                                                                                \
-        return fts_children_through((void *(*)(void *, int))NEXT(name, relative), fts, options);                     \
+        return fts_children_through((fts_children_function)NEXT(name, relative), fts, options);                      \
     }
 #define WRAP_FTW(name, relative)                                                                                     \
     EXPORT int name(const char *path, walk_callback callback, int fds)                                               \

@@ -1,43 +1,36 @@
 #include "trees.h"
 
-#include "mend.h"
-#include "real.h"
+enum { GLIBC_FTW_NS = 3, MUSL_FTW_NS = 4 };
 
-enum { GLIBC_FTS_NS = 10, GLIBC_FTS_NSOK = 11, GLIBC_FTW_NS = 3, MUSL_FTW_NS = 4 };
-
-static void mend_walked(void *st, const char *path)
+static INLINED void mend_walked(void *st, const char *path)
 {
-    struct lookup lookup = {.dirfd = K_AT_FDCWD, .path = path, .flags = K_AT_SYMLINK_NOFOLLOW, .answer = st};
-    if (stat_shows_zero(st))
-        mend_stat(&lookup);
+    struct lookup lookup;
+    lookup.dirfd = K_AT_FDCWD;
+    lookup.path = path;
+    lookup.flags = K_AT_SYMLINK_NOFOLLOW;
+    lookup.answer = st;
+    mend_stat(&lookup);
 }
 
-static void mend_entry(void *entry, const char *path)
+void *mend_fts_entry(void *entry, const char *path)
 {
-    void *st = FIELD(entry, FTSENT_STATP, void *);
     unsigned info = FIELD(entry, FTSENT_INFO, field16);
-    if (st && info != GLIBC_FTS_NS && info != GLIBC_FTS_NSOK)
-        mend_walked(st, path);
-}
-
-void *fts_read_through(void *(*next)(void *), void *fts)
-{
-    if (!next)
-        return raw_absent(), NULL;
-    void *entry = next(fts);
-    if (entry && real_is_glibc()) /* another library's FTSENT has its fields elsewhere */
-        mend_entry(entry, FIELD(entry, FTSENT_ACCPATH, const char *));
+    if (info != GLIBC_FTS_NS && info != GLIBC_FTS_NSOK)
+        mend_walked(FIELD(entry, FTSENT_STATP, void *), path);
     return entry;
 }
 
-void *fts_children_through(void *(*next)(void *, int), void *fts, int options)
+void *fts_children_through(fts_children_function next, void *fts, int options)
 {
     if (!next)
         return raw_absent(), NULL;
     void *list = next(fts, options);
-    /* By name: all children share one fts_accpath, which ends behind their folder. */
-    for (void *entry = real_is_glibc() ? list : NULL; entry; entry = FIELD(entry, FTSENT_LINK, void *))
-        mend_entry(entry, &FIELD(entry, FTSENT_NAME, const char));
+    for (void *entry = fts_is_known(fts) ? list : NULL; entry; entry = FIELD(entry, FTSENT_LINK, void *)) {
+        const void *st = FIELD(entry, FTSENT_STATP, void *);
+        /* By name: all children share one fts_accpath, which ends behind their folder. */
+        if (st && stat_shows_zero(st))
+            mend_fts_entry(entry, &FIELD(entry, FTSENT_NAME, const char));
+    }
     return list;
 }
 
@@ -52,11 +45,20 @@ void *fts_children_through(void *(*next)(void *, int), void *fts, int options)
 enum { SLOTS = 64 };
 static walk_callback taken[SLOTS];
 
-static int visit(unsigned slot, const char *path, void *st, int flag, void *ftw)
+static __attribute__((noinline, cold)) int visit_zero(const char *path, void *st, int flag, void *ftw, unsigned slot)
+{
+    /* They wait on the stack: saving five registers for them takes twice as long. */
+    __asm__ volatile("" : "+m"(path), "+m"(st), "+m"(flag), "+m"(ftw), "+m"(slot));
+    mend_walked(st, path);
+    return __atomic_load_n(&taken[slot], __ATOMIC_RELAXED)(path, st, flag, ftw);
+}
+
+/* Not part of each trampoline: that would be 64 copies. */
+static __attribute__((noinline)) int visit(const char *path, void *st, int flag, void *ftw, unsigned slot)
 {
     /* With FTW_NS the structure holds nothing. */
-    if (st && flag != (real_is_glibc() ? GLIBC_FTW_NS : MUSL_FTW_NS))
-        mend_walked(st, path);
+    if (st && flag != (real_is_glibc ? GLIBC_FTW_NS : MUSL_FTW_NS) && stat_shows_zero(st))
+        return visit_zero(path, st, flag, ftw, slot);
     return __atomic_load_n(&taken[slot], __ATOMIC_RELAXED)(path, st, flag, ftw);
 }
 
@@ -65,7 +67,7 @@ static int visit(unsigned slot, const char *path, void *st, int flag, void *ftw)
 #define DEFINE(slot)                                                                                                 \
     static int trampoline_##slot(const char *path, void *st, int flag, void *ftw)                                    \
     {                                                                                                                \
-        return visit(slot, path, st, flag, ftw);                                                                     \
+        return visit(path, st, flag, ftw, slot);                                                                     \
     }
 TRAMPOLINES(DEFINE)
 

@@ -2,14 +2,39 @@
 #ifndef NLINKSHIM_TREES_H
 #define NLINKSHIM_TREES_H
 
+#include "mend.h"
+#include "real.h"
+
+typedef void *(*fts_read_function)(void *fts);
+typedef void *(*fts_children_function)(void *fts, int options);
 typedef int (*walk_callback)(const char *path, void *st, int flag, void *ftw);
 typedef int (*ftw_function)(const char *path, walk_callback callback, int fds);
 typedef int (*nftw_function)(const char *path, walk_callback callback, int fds, int flags);
 
-/* Call `next` and correct what it hands out; a `next` of NULL fails with ENOSYS. Of an FTSENT only
- * fts_statp->st_nlink: glibc skips subfolders where fts_nlink is 2. */
-void *fts_read_through(void *(*next)(void *), void *fts);
-void *fts_children_through(void *(*next)(void *, int), void *fts, int options);
+/* Whether the entries of this walk hold what the shim knows: another library's FTSENT has its fields elsewhere,
+ * and with FTS_NOSTAT glibc leaves fts_statp as malloc gave it. */
+static inline bool fts_is_known(const void *fts)
+{
+    return __builtin_expect(real_is_glibc && !(FIELD(fts, FTS_OPTIONS, field32) & GLIBC_FTS_NOSTAT), 1);
+}
+
+/* Correct an entry that shows 0, and return it. Of an FTSENT only fts_statp->st_nlink: glibc skips subfolders
+ * where fts_nlink is 2. */
+void *mend_fts_entry(void *entry, const char *path);
+
+static INLINED void *fts_read_through(fts_read_function next, void *fts)
+{
+    if (!fts_is_known(fts))
+        return next(fts);
+    void *entry = next(fts);
+    if (!entry)
+        return NULL;
+    const void *st = FIELD(entry, FTSENT_STATP, void *);
+    return st && stat_shows_zero(st) ? mend_fts_entry(entry, FIELD(entry, FTSENT_ACCPATH, const char *)) : entry;
+}
+
+/* Call `next` and correct what it hands out; a `next` of NULL fails with ENOSYS. */
+void *fts_children_through(fts_children_function next, void *fts, int options);
 int ftw_through(ftw_function next, const char *path, walk_callback callback, int fds);
 int nftw_through(nftw_function next, const char *path, walk_callback callback, int fds, int flags);
 

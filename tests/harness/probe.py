@@ -71,7 +71,7 @@ class Step:
     info: int
     nlink: int | None
     mode: int
-    fts_nlink: int
+    place: int  # fts_nlink, or nftw's level and base
 
 
 @dataclass(frozen=True)
@@ -114,9 +114,9 @@ def parse(text: str) -> Output:
                 )
             )
         elif kind == "entry":
-            name, path, info, nlink, mode, fts_nlink = fields
+            name, path, info, nlink, mode, place = fields
             known = None if nlink == "999" else int(nlink)
-            output.steps.append(Step(name, path, int(info), known, int(mode, 8), int(fts_nlink)))
+            output.steps.append(Step(name, path, int(info), known, int(mode, 8), int(place)))
         elif kind == "absent":
             output.absent.append(fields[0])
         else:

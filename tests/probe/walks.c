@@ -9,10 +9,11 @@
 
 static const char *walking;
 
-static void print_step(const char *path, int info, const struct stat *st, unsigned long fts_nlink)
+/* `place` is fts_nlink, or where nftw says that it is. */
+static void print_step(const char *path, int info, const struct stat *st, unsigned long place)
 {
     printf("entry\t%s\t%s\t%d\t%lu\t%o\t%lu\n", walking, path, info, st ? (unsigned long)st->st_nlink : 999,
-           st ? st->st_mode : 0, fts_nlink);
+           st ? st->st_mode : 0, place);
 }
 
 #if __has_include(<fts.h>)
@@ -22,9 +23,9 @@ typedef FTS *open_call(char *const *, int, int (*)(const FTSENT **, const FTSENT
 typedef FTSENT *read_call(FTS *);
 typedef FTSENT *children_call(FTS *, int);
 
-static void print_ftsent(const FTSENT *entry)
+static void print_ftsent(const FTS *walk, const FTSENT *entry)
 {
-    int no_stat = entry->fts_info == FTS_NS || entry->fts_info == FTS_NSOK;
+    int no_stat = walk->fts_options & FTS_NOSTAT || entry->fts_info == FTS_NS || entry->fts_info == FTS_NSOK;
     int folder = entry->fts_info == FTS_D || entry->fts_info == FTS_DP || entry->fts_info == FTS_DOT;
     print_step(entry->fts_path, entry->fts_info, no_stat ? NULL : entry->fts_statp, folder ? entry->fts_nlink : 0);
 }
@@ -66,7 +67,7 @@ int walk_fts(const struct options *options, const char *name, const char *path)
         return -1;
     walking = name;
     for (FTSENT *entry; (errno = 0, entry = family.read(walk));)
-        print_ftsent(entry);
+        print_ftsent(walk, entry);
     int error = errno;
     fts_close(walk);
     errno = error;
@@ -83,7 +84,7 @@ int walk_fts_children(const struct options *options, const char *name, const cha
     for (const FTSENT *child = family.children(walk, 0); child; child = child->fts_link) {
         FTSENT start = *child;
         start.fts_path = start.fts_accpath; /* glibc sets the other only as it reads */
-        print_ftsent(&start);
+        print_ftsent(walk, &start);
     }
     for (const FTSENT *entry; (entry = family.read(walk));) {
         if (entry->fts_info != FTS_D)
@@ -93,7 +94,7 @@ int walk_fts_children(const struct options *options, const char *name, const cha
             FTSENT copy = *child;
             snprintf(full, sizeof full, "%s/%s", entry->fts_path, child->fts_name);
             copy.fts_path = full;
-            print_ftsent(&copy);
+            print_ftsent(walk, &copy);
         }
     }
     fts_close(walk);
@@ -121,8 +122,8 @@ static int ftw_step(const char *path, const struct stat *st, int type)
 
 static int nftw_step(const char *path, const struct stat *st, int type, struct FTW *place)
 {
-    (void)place;
-    return ftw_step(path, st, type);
+    print_step(path, type, type == FTW_NS ? NULL : st, (unsigned long)(place->level * 10000 + place->base));
+    return 0;
 }
 
 enum { OPEN_FOLDERS = 20 };
