@@ -24,7 +24,10 @@ static inline uint32_t counted(bool lie, bool directory)
 static inline bool is_plain_lie(const struct lookup *lookup, uint64_t device, uint32_t stamp)
 {
     enum verdict verdict = scope_cached(device, stamp);
-    return verdict == VERDICT_LIAR || (verdict >= VERDICT_INSIDE && name_is_plain(lookup->path));
+    if (verdict < VERDICT_INSIDE || !lookup->path)
+        return verdict == VERDICT_LIAR;
+    size_t length = strlen(lookup->path);
+    return name_is_plain(lookup->path, length);
 }
 
 static __attribute__((noinline, cold)) int mend_stat_in_depth(const struct lookup *lookup)

@@ -1,16 +1,31 @@
 #include "name.h"
 
-#define BIT(c) (UINT32_C(1) << ((c) & 31))
-#define DIGITS (UINT32_C(0x3ff) << ('0' & 31))
-const uint32_t name_endings[128] = {
-    ['/'] = UINT32_MAX,
-    ['.'] = BIT('/') | BIT('.'),
-    ['0' ... '9'] = DIGITS | BIT('/'),
-    ['d'] = BIT('w'), /* cwd */
-    ['e'] = BIT('x'), /* exe */
-    ['n'] = BIT('i'), /* stdin */
-    ['r'] = BIT('r'), /* stderr */
-    ['t'] = BIT('o') | BIT('u'), /* root, stdout */
+/* What a letter can belong to, by its place: a number of one digit or of more, one of `links`, or, where it is a
+ * slash or dot, anything. */
+enum { DIGIT = 1, NUMBER = 2, CWD = 4, EXE = 8, STDIN = 16, STDERR = 32, ROOT_OR_STDOUT = 64, ANY = 128 };
+/* The same for the start of an absolute path. */
+enum { PROC = 1, DEV = 2 };
+
+#define IS_DIGIT(c) ((c) >= '0' && (c) <= '9')
+#define BIT(bits, condition) ((condition) ? (bits) : 0)
+#define LAST(c)                                                                                                      \
+    (BIT(ANY, (c) == '/' || (c) == '.') | BIT(CWD, (c) == 'd') | BIT(EXE, (c) == 'e') | BIT(STDIN, (c) == 'n') |     \
+     BIT(STDERR, (c) == 'r') | BIT(ROOT_OR_STDOUT, (c) == 't') | BIT(DIGIT | NUMBER, IS_DIGIT(c))),
+#define LAST_BUT_ONE(c)                                                                                              \
+    (ANY | BIT(CWD, (c) == 'w') | BIT(EXE, (c) == 'x') | BIT(STDIN, (c) == 'i') | BIT(STDERR, (c) == 'r') |          \
+     BIT(ROOT_OR_STDOUT, (c) == 'o' || (c) == 'u') | BIT(DIGIT, (c) == '/') | BIT(NUMBER, IS_DIGIT(c))),
+#define LAST_BUT_TWO(c)                                                                                              \
+    (ANY | DIGIT | BIT(CWD, (c) == 'c') | BIT(EXE | STDERR, (c) == 'e') | BIT(STDIN, (c) == 'd') |                   \
+     BIT(ROOT_OR_STDOUT, (c) == 'o') | BIT(NUMBER, (c) == '/' || IS_DIGIT(c))),
+#define SECOND(c) (BIT(ANY, (c) == '/' || (c) == '.') | BIT(PROC, (c) == 'p') | BIT(DEV, (c) == 'd')),
+#define THIRD(c) (ANY | BIT(PROC, (c) == 'r') | BIT(DEV, (c) == 'e')),
+
+#define FOUR(X, c) X((c)) X((c) + 1) X((c) + 2) X((c) + 3)
+#define SIXTEEN(X, c) FOUR(X, c) FOUR(X, (c) + 4) FOUR(X, (c) + 8) FOUR(X, (c) + 12)
+#define SIXTY_FOUR(X, c) SIXTEEN(X, c) SIXTEEN(X, (c) + 16) SIXTEEN(X, (c) + 32) SIXTEEN(X, (c) + 48)
+#define EACH_LETTER(X) {SIXTY_FOUR(X, 0) SIXTY_FOUR(X, 64) SIXTY_FOUR(X, 128) SIXTY_FOUR(X, 192)}
+const struct name_letters name_letters = {
+    EACH_LETTER(LAST), EACH_LETTER(LAST_BUT_ONE), EACH_LETTER(LAST_BUT_TWO), EACH_LETTER(SECOND), EACH_LETTER(THIRD),
 };
 
 /* Past slashes. */
@@ -95,6 +110,28 @@ static const char *last_component(const char *path, bool *climbs)
             return last;
         *climbs |= after(last, "..") != NULL;
     }
+}
+
+bool name_is_plain_second_look(const char *path, size_t length)
+{
+    if (*path == '/' && (path[1] == '/' || path[1] == '.' || after(path + 1, "proc") || after(path + 1, "dev")))
+        return false;
+    if (length && path[length - 1] == '/') {
+        while (length && path[length - 1] == '/')
+            length--;
+        return name_is_plain(path, length);
+    }
+    size_t start = length;
+    while (start && IS_DIGIT(path[start - 1]))
+        start--;
+    if (start < length)
+        return start && path[start - 1] != '/';
+    while (start && path[start - 1] != '/')
+        start--;
+    size_t size = length - start;
+    if (size < 3)
+        return size && path[start] != '.';
+    return size > 6 || !IS_ONE_OF(path + start, links);
 }
 
 enum name_kind name_kind(const char *path, bool directory)

@@ -22,36 +22,29 @@ enum name_kind name_kind(const char *path, bool directory);
 /* Settle a NAME_RELATIVE one: `base` is the folder it starts from, an absolute path. */
 enum name_kind name_kind_from(const char *base, const char *path);
 
-/* libc's own: fast, safe in a signal handler, and known to valgrind. */
+/* libc's own: fast, safe in a signal handler, and known to valgrind. There is none before this object is relocated. */
 extern size_t strlen(const char *) __attribute__((weak));
 
-/* For the last letter of a name, the letters (a bit each, mod 32) before it with which it could be one that is
- * not ordinary. '/' stands for the start of the name. */
-extern const uint32_t name_endings[128] __attribute__((visibility("hidden")));
+/* Letters near the two ends of a path, each with a number: where those of neighbours have a bit in common, the name
+ * may not be ordinary. */
+extern const struct name_letters {
+    uint8_t last[256], last_but_one[256], last_but_two[256], second[256], third[256];
+} name_letters __attribute__((visibility("hidden")));
 
-/* Whether an absolute path could lie in /proc or /dev, by its first letters. */
-static inline bool name_starts_specially(const char *path)
-{
-    const uint64_t letters = UINT64_C(1) << ('p' & 63) | UINT64_C(1) << ('d' & 63) | UINT64_C(1) << ('/' & 63) |
-                             UINT64_C(1) << ('.' & 63);
-    return path[0] == '/' && letters >> (path[1] & 63) & 1 && (path[1] != 'd' || path[2] == 'e');
-}
+/* For a path that the quick look does not settle. */
+bool name_is_plain_second_look(const char *path, size_t length);
 
-/* The quick look: true only where name_kind says NAME_ORDINARY, and for nearly every name. It runs on each
- * corrected call, so it reads no more than the two ends. Not to be called before this object is relocated:
- * there is no strlen then. */
-static inline bool name_is_plain(const char *path)
+/* The quick look at a path of this length: true only where name_kind says NAME_ORDINARY, and for nearly every name
+ * that is. It runs on each corrected call, so it reads no more than the two ends. */
+static inline bool name_is_plain(const char *path, size_t length)
 {
-    if (!path)
-        return false;
-    size_t length = strlen(path);
-    if (length < 2 || name_starts_specially(path))
-        return false;
-    if (!(name_endings[path[length - 1] & 127] >> (path[length - 2] & 31) & 1))
+    const unsigned char *letter = (const unsigned char *)path;
+    const struct name_letters *in = &name_letters;
+    if (__builtin_expect(length >= 3, 1) && __builtin_expect(!(in->second[letter[1]] & in->third[letter[2]]), 1) &&
+        __builtin_expect(!(in->last[letter[length - 1]] & in->last_but_one[letter[length - 2]] &
+                           in->last_but_two[letter[length - 3]]), 1))
         return true;
-    while (length && path[length - 1] >= '0' && path[length - 1] <= '9')
-        length--;
-    return length && path[length - 1] != '/' && path[length] >= '0' && path[length] <= '9';
+    return name_is_plain_second_look(path, length);
 }
 
 #endif

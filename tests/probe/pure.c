@@ -129,9 +129,26 @@ static int lies_in(const char *path, const char *folder)
     return strncmp(path, folder, length) == 0 && (!path[length] || path[length] == '/');
 }
 
+/* One of those that take no close look: what is not hidden, no number and none of the links of /proc. */
+static int is_everyday(const char *path)
+{
+    static const char *const special[] = {"cwd", "root", "exe", "stdin", "stdout", "stderr"};
+    char copy[256];
+    snprintf(copy, sizeof copy, "%s", path);
+    for (size_t end = strlen(copy); end && copy[end - 1] == '/'; end--)
+        copy[end - 1] = '\0';
+    const char *slash = strrchr(copy, '/'), *last = slash ? slash + 1 : copy;
+    if (!*last || last[0] == '.' || last[strspn(last, "0123456789")] == '\0')
+        return 0;
+    for (unsigned i = 0; i < sizeof special / sizeof *special; i++)
+        if (strcmp(last, special[i]) == 0)
+            return 0;
+    return path[0] != '/' || (path[1] != '/' && path[1] != '.' && !lies_in(path, "/proc") && !lies_in(path, "/dev"));
+}
+
 static void name_property(void)
 {
-    static const char *const pieces[] = {"/", "/", "/", ".", "..", "proc", "dev", "fd", "self", "5", "a", "stdin", "procs", "root", "cwd", "x.e", "12"};
+    static const char *const pieces[] = {"/", "/", "/", ".", "..", "proc", "dev", "fd", "self", "5", "a", "stdin", "procs", "root", "cwd", "x.e", "12", "out", "stderr", "exe", "std", "\xff", "/proc/", "/dev/fd/"};
     char *path = RANDOM_TEXT(pieces, 9);
     int directory = (int)below(2);
     enum name_kind kind = name_kind(path, directory);
@@ -160,8 +177,10 @@ static void name_property(void)
     if (path[0] == '/' && !dots && !strstr(path, "proc") && !strstr(path, "dev") && !strstr(path, "..") &&
         kind != NAME_ORDINARY)
         fail("'%s' is not called ordinary", path);
-    if (name_is_plain(path) && kind != NAME_ORDINARY && !(dots && !directory))
+    if (name_is_plain(path, length) && kind != NAME_ORDINARY && !(dots && !directory))
         fail("'%s' is plain and yet not ordinary", path);
+    if (is_everyday(path) && !name_is_plain(path, length))
+        fail("'%s' is not plain", path);
     if (kind == NAME_RELATIVE && !climbs_later && path[0] != '.') {
         static const char *const bases[] = {"/proc/self", "/proc", "/dev", "/proc/12/fd"};
         for (unsigned i = 0; i < 4; i++)
