@@ -47,10 +47,10 @@ static inline long kernel_call(long number, long a, long b, long c, long d, long
 #error "nlinkshim knows no layout for this machine: add a block to machine.h"
 #endif
 
-/* st_dev from the kernel's major and minor: the encoding of glibc and musl (makedev(3)) */
-static inline uint64_t device_number(uint64_t major, uint64_t minor)
+/* st_dev from the kernel's major (12 bits) and minor (20): the encoding of glibc and musl (makedev(3)) */
+static inline uint64_t device_number(uint32_t major, uint32_t minor)
 {
-    return (major & 0xfffff000) << 32 | (major & 0xfff) << 8 | (minor & 0xffffff00) << 12 | (minor & 0xff);
+    return (uint64_t)(minor >> 8) << 20 | (uint64_t)major << 8 | (minor & 0xff);
 }
 
 /* struct statx is the same on every machine. */

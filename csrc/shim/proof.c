@@ -113,7 +113,8 @@ static bool starts_outside_proc(const struct lookup *lookup)
 
 bool is_lie(const struct lookup *lookup, const struct entry *entry)
 {
-    uint32_t stamp = scope_stamp();
+    struct coarse_time now;
+    uintptr_t stamp = scope_stamp(&now);
     enum verdict verdict = scope_cached(entry->device, stamp);
     if (verdict == VERDICT_NONE)
         verdict = scope_revalidate(lookup, entry->device, stamp);

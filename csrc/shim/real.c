@@ -41,8 +41,16 @@ static void take_from(const struct image *image)
             continue;
         void *function = image_function(image, names[entry]);
         if (function)
-            __atomic_store_n(&real_next[entry], function, __ATOMIC_RELAXED);
+            __atomic_store_n(&real_next[entry], function, __ATOMIC_RELEASE);
     }
+}
+
+/* A clock that answers once always will: it only reads memory. So later calls need not test what it returns. */
+static void try_clock(clock_function clock)
+{
+    struct coarse_time now;
+    if (clock && clock(K_CLOCK_MONOTONIC_COARSE, &now) == 0)
+        __atomic_store_n(&scope_clock, clock, __ATOMIC_RELAXED);
 }
 
 static int visit_object(struct dl_phdr_info *object, size_t size, void *data)
@@ -56,10 +64,8 @@ static int visit_object(struct dl_phdr_info *object, size_t size, void *data)
     }
     if (!image_open(&image, object))
         return 0;
-    if (!scope_clock) {
-        void *clock = image_function(&image, VDSO_CLOCK);
-        __atomic_store_n((void **)&scope_clock, clock, __ATOMIC_RELAXED);
-    }
+    if (scope_clock == scope_count)
+        try_clock((clock_function)image_function(&image, VDSO_CLOCK));
     if (!real_is_glibc)
         real_is_glibc = image_function(&image, "gnu_get_libc_version") != NULL;
     if (search->behind_self)
@@ -72,6 +78,8 @@ static int visit_object(struct dl_phdr_info *object, size_t size, void *data)
 void real_resolve(bool final)
 {
     struct search search = {.behind_self = false};
+    if (!scope_clock)
+        __atomic_store_n(&scope_clock, scope_count, __ATOMIC_RELAXED);
     if (dl_iterate_phdr) {
         dl_iterate_phdr(visit_object, &search);
         if (search.libc_before.symbols)

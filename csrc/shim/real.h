@@ -21,10 +21,10 @@ void real_resolve(bool final);
  * NULL if there is none either. */
 void *real_late(enum entry_point entry, enum entry_point relative);
 
-/* The next definition as found so far, or NULL. */
+/* The next definition as found so far, or NULL. Whoever sees one sees the clock that was set before. */
 static inline void *real(enum entry_point entry)
 {
-    return __atomic_load_n(&real_next[entry], __ATOMIC_RELAXED);
+    return __atomic_load_n(&real_next[entry], __ATOMIC_ACQUIRE);
 }
 
 /* Whose structures fts and nftw hand out. */

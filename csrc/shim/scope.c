@@ -4,24 +4,41 @@
 #include "mountinfo.h"
 
 uintptr_t scope_slots[SCOPE_SLOTS];
-int (*scope_clock)(int, struct coarse_time *);
+clock_function scope_clock;
 
-void scope_remember(uint64_t device, uint32_t stamp, enum verdict verdict)
+int scope_count(int clock, struct coarse_time *now)
 {
-    uintptr_t word, current = (uintptr_t)stamp << VERDICT_BITS;
-    uintptr_t stamp_mask = (((uintptr_t)1 << STAMP_BITS) - 1) << VERDICT_BITS;
-    if (!scope_word(device, stamp, &word))
+    (void)clock;
+    now->seconds = (long)((state.corrected + state.left_alone) / 512);
+    return 0;
+}
+
+enum verdict scope_cached(uint64_t device, uintptr_t stamp)
+{
+    for (unsigned probe = 0; probe < SCOPE_PROBES; probe++) {
+        uintptr_t verdict = scope_probe(device, stamp, probe);
+        if (verdict != VERDICT_NONE && verdict < VERDICT_END)
+            return (enum verdict)verdict;
+    }
+    return VERDICT_NONE;
+}
+
+void scope_remember(uint64_t device, uintptr_t stamp, enum verdict verdict)
+{
+    if (!scope_fits(device))
         return;
+    uintptr_t word = scope_word(device, stamp);
     uintptr_t *slot = scope_slot(device, 0);
     for (unsigned probe = 0; probe < SCOPE_PROBES; probe++) {
         uintptr_t *candidate = scope_slot(device, probe);
         uintptr_t held = __atomic_load_n(candidate, __ATOMIC_RELAXED);
-        if ((held & stamp_mask) != current || !held || held >> DEVICE_SHIFT == device) {
+        bool outdated = (held ^ word) >> STAMP_SHIFT, same_device = (held ^ word) >> VERDICT_BITS == 0;
+        if (outdated || same_device || !held) {
             slot = candidate;
             break;
         }
     }
-    __atomic_store_n(slot, word | (uintptr_t)verdict, __ATOMIC_RELAXED);
+    __atomic_store_n(slot, word + (uintptr_t)verdict, __ATOMIC_RELAXED);
 }
 
 /* Read the mounts that this thread sees. */
@@ -55,7 +72,7 @@ static uint64_t mount_id(const struct lookup *lookup)
     return FIELD(answer, STATX_AT_MASK, field32) & K_STATX_MNT_ID ? FIELD(answer, STATX_AT_MNT_ID, field64) : 0;
 }
 
-enum verdict scope_revalidate(const struct lookup *lookup, uint64_t device, uint32_t stamp)
+enum verdict scope_revalidate(const struct lookup *lookup, uint64_t device, uintptr_t stamp)
 {
     if (!configured())
         return VERDICT_NONE;
@@ -70,7 +87,7 @@ enum verdict scope_revalidate(const struct lookup *lookup, uint64_t device, uint
         id = mount_id(lookup);
     enum verdict verdict = mountinfo_in_scope(&info, id) ? VERDICT_INSIDE : VERDICT_OUTSIDE;
     scope_remember(device, stamp, verdict);
-    state.last_revalidation = scope_clock ? stamp : 0;
+    state.last_revalidation = scope_clock == scope_count ? 0 : stamp;
     return verdict;
 }
 

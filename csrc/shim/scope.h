@@ -8,12 +8,22 @@
 #include "kernel.h"
 #include "state.h"
 
+/* The vDSO's clock, called directly: libc's clock_gettime may be another preload's. Where there is none (valgrind
+ * hides it), scope_count, whose second is 512 answers of 0. Whoever has found a next definition finds this set. */
+struct coarse_time {
+    long seconds, nanoseconds;
+};
+typedef int (*clock_function)(int clock, struct coarse_time *now);
+extern clock_function scope_clock __attribute__((visibility("hidden")));
+int scope_count(int clock, struct coarse_time *now) __attribute__((visibility("hidden")));
+
 /* What the caller asked, and where it wants the answer. */
 struct lookup {
     int dirfd;
-    int flags;        /* AT_* of the call */
-    const char *path; /* NULL or "": dirfd itself */
-    void *answer;     /* struct stat or struct statx */
+    int flags;              /* AT_* of the call */
+    const char *path;       /* NULL or "": dirfd itself */
+    void *answer;           /* struct stat or struct statx */
+    struct coarse_time now; /* room for the time of the correction: in a frame that is there anyway */
 };
 
 enum verdict {
@@ -26,42 +36,27 @@ enum verdict {
 };
 
 /* A verdict is one machine word, so that a relaxed load or store needs no lock:
- *   device (high bits) | stamp (STAMP_BITS) | enum verdict (3 bits)
+ *   stamp (high bits) | device (DEVICE_BITS) | enum verdict (3 bits)
  * Device numbers are given again at once after an unmount, hence the stamp. */
 enum {
     VERDICT_BITS = 3,
-    STAMP_BITS = sizeof(uintptr_t) == 8 ? 29 : 9,
-    DEVICE_SHIFT = VERDICT_BITS + STAMP_BITS,
-    DEVICE_BITS = sizeof(uintptr_t) * 8 - DEVICE_SHIFT, /* the kernel's numbers have 32, but 20 do for FUSE */
-    SCOPE_SLOTS = 64,
+    DEVICE_BITS = sizeof(uintptr_t) == 8 ? 32 : 20, /* the kernel's numbers have 32, but 20 do for FUSE */
+    STAMP_SHIFT = DEVICE_BITS + VERDICT_BITS,
+    SCOPE_SLOTS = 256,
     SCOPE_PROBES = 8,
 };
 extern uintptr_t scope_slots[SCOPE_SLOTS] __attribute__((visibility("hidden")));
 
-/* The vDSO's clock, called directly: libc's clock_gettime may be another preload's. */
-struct coarse_time {
-    long seconds, nanoseconds;
-};
-extern int (*scope_clock)(int clock, struct coarse_time *now) __attribute__((visibility("hidden")));
-
-/* The second that cached facts belong to. Where the vDSO has no clock (valgrind hides it), a stamp lasts for
- * 512 answers of 0 instead. */
-static inline uint32_t scope_stamp(void)
+/* The second that cached facts belong to. */
+static inline uintptr_t scope_stamp(struct coarse_time *now)
 {
-    int (*clock)(int, struct coarse_time *) = __atomic_load_n(&scope_clock, __ATOMIC_RELAXED);
-    struct coarse_time now;
-    uintptr_t stamp;
-    if (__builtin_expect(clock && clock(K_CLOCK_MONOTONIC_COARSE, &now) == 0, 1))
-        stamp = (uintptr_t)now.seconds;
-    else
-        stamp = (state.corrected + state.left_alone) / 512;
-    return (uint32_t)(stamp & ((UINT32_C(1) << STAMP_BITS) - 1));
+    __atomic_load_n(&scope_clock, __ATOMIC_RELAXED)(K_CLOCK_MONOTONIC_COARSE, now);
+    return (uintptr_t)now->seconds;
 }
 
-/* The word of `device` without its verdict. One that does not fit is decided afresh each time. */
-static inline bool scope_word(uint64_t device, uint32_t stamp, uintptr_t *word)
+/* A device that does not fit is decided afresh each time. */
+static inline bool scope_fits(uint64_t device)
 {
-    *word = (uintptr_t)device << DEVICE_SHIFT | (uintptr_t)stamp << VERDICT_BITS;
     return DEVICE_BITS >= 32 || device >> DEVICE_BITS == 0;
 }
 
@@ -70,26 +65,28 @@ static inline uintptr_t *scope_slot(uint64_t device, unsigned probe)
     return &scope_slots[(device + probe) % SCOPE_SLOTS];
 }
 
-static inline enum verdict scope_cached(uint64_t device, uint32_t stamp)
+/* The word of a device without its verdict. */
+static inline uintptr_t scope_word(uint64_t device, uintptr_t stamp)
 {
-    uintptr_t word;
-    if (!scope_word(device, stamp, &word))
-        return VERDICT_NONE;
-    unsigned probe = 0;
-    uintptr_t found;
-    do {
-        found = __atomic_load_n(scope_slot(device, probe), __ATOMIC_RELAXED) ^ word;
-        if (__builtin_expect(found - 1 < VERDICT_END - 1, 1))
-            return (enum verdict)found;
-    } while (++probe < SCOPE_PROBES);
-    return VERDICT_NONE;
+    return (stamp << STAMP_SHIFT) + ((uintptr_t)device << VERDICT_BITS);
 }
 
+/* The verdict that a slot holds for the device. If it holds none: VERDICT_NONE, or more than any verdict. */
+static inline uintptr_t scope_probe(uint64_t device, uintptr_t stamp, unsigned probe)
+{
+    if (!scope_fits(device))
+        return VERDICT_NONE;
+    return __atomic_load_n(scope_slot(device, probe), __ATOMIC_RELAXED) ^ scope_word(device, stamp);
+}
+
+/* The verdict of whichever slot holds one, else VERDICT_NONE. */
+enum verdict scope_cached(uint64_t device, uintptr_t stamp);
+
 /* From mountinfo, and into the cache. Never asks the file system of the entry. */
-enum verdict scope_revalidate(const struct lookup *lookup, uint64_t device, uint32_t stamp);
+enum verdict scope_revalidate(const struct lookup *lookup, uint64_t device, uintptr_t stamp);
 
 /* Record what its root was found to be; that lasts as long as any verdict. */
-void scope_remember(uint64_t device, uint32_t stamp, enum verdict verdict);
+void scope_remember(uint64_t device, uintptr_t stamp, enum verdict verdict);
 
 /* A path at which the root of the device's file system is mounted, the one after `skip` others. */
 bool scope_root(uint64_t device, unsigned skip, char *path, uint32_t size);

@@ -4,7 +4,8 @@
  *
  *   shim.c     the exported entry points, expanded from symbols.def: call the next definition (real.c), and
  *              leave unless it succeeded with a count of 0. Nothing else happens to an honest entry.
- *   mend.c     reads device, inode and type out of the caller's structure, counts, writes the one field
+ *   mend.h     settles nearly every 0 by the cache and a glance at the name; counts, and writes the one field.
+ *              mend.c does it for the others, with device, inode and type out of the caller's structure
  *   proof.c    is the 0 a lie? Names tell by themselves (name.c), descriptors need a proof
  *   scope.c    is the device in scope? A cache of one second before /proc/thread-self/mountinfo (mountinfo.c)
  *
@@ -45,7 +46,7 @@ extern EXPORT struct nlinkshim_state nlinkshim_state __attribute__((alias("state
  * is not known yet has a function of its own: so an honest entry costs 17 instructions on x86-64. */
 #define SHAPE(shape, kind, arguments, dirfd_, path_, flags_, answer_, otherwise, ...)                                \
     typedef int (*shape##_function)(__VA_ARGS__);                                                                    \
-    static inline int shape##_call(shape##_function next, __VA_ARGS__)                                               \
+    static INLINED int shape##_call(shape##_function next, __VA_ARGS__)                                              \
     {                                                                                                                \
         struct lookup lookup;                                                                                        \
         lookup.dirfd = dirfd_;                                                                                       \
@@ -56,7 +57,8 @@ extern EXPORT struct nlinkshim_state nlinkshim_state __attribute__((alias("state
         int result = next arguments;                                                                                 \
         return result == 0 && kind##_shows_zero(lookup.answer) ? mend_##kind(&lookup) : result;                      \
     }                                                                                                                \
-    static __attribute__((noinline, cold)) int shape##_late(enum entry_point entry, enum entry_point relative, __VA_ARGS__)      \
+    static __attribute__((noinline, cold)) int shape##_late(enum entry_point entry, enum entry_point relative,       \
+                                                            __VA_ARGS__)                                             \
     {                                                                                                                \
         shape##_function next = (shape##_function)real_late(entry, relative);                                        \
         return shape##_call JOINED(next ? next : otherwise, arguments);                                              \

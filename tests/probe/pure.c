@@ -6,11 +6,13 @@
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
+#include <sys/sysmacros.h>
 
 #include "config.h"
 #include "image.h"
 #include "mountinfo.h"
 #include "name.h"
+#include "scope.h"
 
 struct nlinkshim_state state;
 
@@ -192,6 +194,36 @@ static void name_property(void)
     free(path);
 }
 
+/* Devices that want the same slots: each verdict stays for its own device and second, and for no other. */
+static void cache_property(void)
+{
+    enum { DEVICES = 6 };
+    struct {
+        uint64_t device;
+        uintptr_t stamp;
+        enum verdict verdict;
+    } known[DEVICES] = {{0}};
+    uintptr_t stamp = below(3);
+    memset(scope_slots, 0, sizeof scope_slots);
+    for (unsigned i = 0; i < DEVICES; i++)
+        known[i].device = 40 + i % 2 + i / 2 * SCOPE_SLOTS;
+    for (unsigned step = 0; step < 30; step++) {
+        unsigned one = below(DEVICES);
+        known[one].stamp = stamp += below(5) == 0;
+        known[one].verdict = 1 + below(VERDICT_END - 1);
+        scope_remember(known[one].device, stamp, known[one].verdict);
+        for (unsigned i = 0; i < DEVICES; i++) {
+            enum verdict expected = known[i].stamp == stamp ? known[i].verdict : VERDICT_NONE;
+            enum verdict got = scope_cached(known[i].device, stamp);
+            if (got != expected)
+                fail("device %lu in second %lu: %d, not %d", known[i].device, stamp, got, expected);
+        }
+    }
+    unsigned major = below(1 << 12), minor = below(1 << 20);
+    if (device_number(major, minor) != makedev(major, minor))
+        fail("the number of device %u:%u", major, minor);
+}
+
 /* A mount table and what is in scope, worked out from the table itself. */
 enum { MOUNTS = 12, POINTS = 5 };
 
@@ -337,6 +369,7 @@ int main(int argc, char **argv)
         scope_property();
         environment_property();
         name_property();
+        cache_property();
         mountinfo_property();
         mountinfo_noise();
     }

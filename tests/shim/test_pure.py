@@ -10,7 +10,7 @@ from harness.capability import require
 from harness.preload import bare
 from harness.table import SHIM_SOURCES
 
-PURE = ["config.c", "name.c", "mountinfo.c", "image.c"]
+PURE = ["config.c", "name.c", "mountinfo.c", "image.c", "scope.c"]
 DRIVER = Path(__file__).parents[1] / "probe" / "pure.c"
 SANITIZERS = ["-fsanitize=address,undefined", "-fno-sanitize-recover=all", "-fno-omit-frame-pointer"]
 
