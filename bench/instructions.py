@@ -19,7 +19,7 @@ on ext4, lying ones on a go-fuse mount. *By name* the shim knows only that the m
 *proven*, a descriptor has shown that it lies. libfaketime knows only some of the entry points."""
 
 # The first is in the tree, the others are links to it. Which of them get a second look, and how close a one?
-NAMES = ["readme.txt", "Season 01", "2001.mkv", "2001", "root"]
+NAMES = ["readme.txt", "Season 01", "2001.mkv", "TV", "about", "2001", "root"]
 NAMED = "film{}.mkv"
 HONEST_LIMIT, CORRECTED_LIMIT = 20, 150
 

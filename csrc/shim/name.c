@@ -114,6 +114,9 @@ static const char *last_component(const char *path, bool *climbs)
 
 bool name_is_plain_second_look(const char *path, size_t length)
 {
+    /* Short ones that are not ordinary end in a dot, a slash or a digit: those come before the letters. */
+    if (length && length < 3 && path[length - 1] > '9')
+        return true;
     if (*path == '/' && (path[1] == '/' || path[1] == '.' || after(path + 1, "proc") || after(path + 1, "dev")))
         return false;
     if (length && path[length - 1] == '/') {
