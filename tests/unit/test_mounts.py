@@ -8,6 +8,8 @@ TEXT = (
     "41 22 0:51 /sub /mnt/my\\040dfs/in rw - fuse x rw,user_id=1000,group_id=1000\n"
     "42 22 0:52 / /mnt/\xff rw - tmpfs none rw\n"
     "garbage\n"
+    "43 22 8:17 / /mnt/usb rw - fuseblk /dev/sdb1 rw,user_id=0,group_id=0,allow_other\n"
+    "44 22 0:53 / /sys/fs/fuse/connections rw - fusectl none rw\n"
 )
 
 
@@ -18,7 +20,9 @@ def test_fields_and_escapes():
     assert dfs.optional == ("shared:7", "master:2")
     assert dfs.fstype == "fuse.dfs"
     assert "allow_other" in dfs.super_options
-    assert [mount.is_fuse for mount in mounts] == [False, True, True, False]
+    assert [mount.is_fuse for mount in mounts] == [False, True, True, False, True, False]
+    assert [mount.allow_other for mount in mounts] == [False, True, False, False, True, False]
+    assert [mount.owner for mount in mounts] == [None, 0, 1000, None, 0, None]
     assert mounts[2].root == "/sub"
     assert mounts[3].path == "/mnt/\udcff"
 
@@ -29,6 +33,7 @@ def test_the_innermost_mount_holds_a_path():
     assert mount_of("/mnt/my dfs/inner", mounts).id == 40
     assert mount_of("/mnt/my dfs", mounts).id == 40
     assert mount_of("/mnt/my dfs2", mounts).id == 22
+    assert mount_of("/mnt/my dfs/in/x", mounts[::-1]).id == 41
 
 
 def test_the_later_of_two_stacked_mounts_counts():
