@@ -2,6 +2,8 @@
 
 import re
 import stat
+import subprocess
+import sys
 from pathlib import Path
 
 import pytest
@@ -23,29 +25,38 @@ def test_every_command_is_listed_and_has_help():
 
     overview = nlinkshim("--help")
     assert overview.code == 0
+    modules = {path.stem for path in Path(package.__file__).parent.glob("commands/[!_]*.py")}
+    assert modules == set(COMMANDS)
     for name in COMMANDS:
         assert f"  {name} " in overview.out
         assert nlinkshim(name, "--help").code == 0
 
 
-@pytest.mark.parametrize("arguments", [[], ["nonsense"], ["verify"], ["verify", "--nonsense"], ["install"]])
+@pytest.mark.parametrize("arguments", [[], ["nonsense"], ["verify"], ["path", "--nonsense"], ["install"]])
 def test_wrong_usage_ends_in_2(arguments):
     outcome = nlinkshim(*arguments)
     assert outcome.code == 2
-    assert "Traceback" not in outcome.err
+    assert outcome.err.startswith("usage: nlinkshim ")
 
 
 def test_path_and_env():
     shim = str(package.shim_path())
     assert nlinkshim("path").out == shim + "\n"
-    assert nlinkshim("env").out == f"export LD_PRELOAD={shim}\n"
+    plain = nlinkshim("env")
+    assert (plain.code, plain.out) == (0, f"export LD_PRELOAD={shim}\n")
     lines = nlinkshim("env", "--scope", "/mnt/my dfs", env={"LD_PRELOAD": ""}).out.splitlines()
     assert lines == [f"export LD_PRELOAD={shim}", "export NLINKSHIM_SCOPE='/mnt/my dfs'"]
-    systemd = nlinkshim("env", "--format", "systemd", "--scope", "/mnt/100%").out.splitlines()
-    assert systemd == [f'Environment="LD_PRELOAD={shim}"', 'Environment="NLINKSHIM_SCOPE=/mnt/100%%"']
+    systemd = nlinkshim("env", "--format", "systemd", "--scope", '/mnt/100%\\"').out.splitlines()
+    assert systemd == [f'Environment="LD_PRELOAD={shim}"', 'Environment="NLINKSHIM_SCOPE=/mnt/100%%\\\\\\""']
 
 
-def test_run_takes_the_place_of_the_command():
+def test_the_command_takes_the_place_of_run():
+    command = [sys.executable, "-m", "nlinkshim", "run", "--", "sh", "-c", "echo $$"]
+    with subprocess.Popen(command, stdout=subprocess.PIPE) as process:
+        assert int(process.stdout.read()) == process.pid
+
+
+def test_run_hands_on_the_environment_and_the_exit_code():
     shim = str(package.shim_path())
     outcome = nlinkshim("run", "--scope", "off", "--", "env", env={"LD_PRELOAD": "libm.so.6"})
     assert outcome.code == 0
@@ -80,7 +91,9 @@ def test_install(tmp_path):
     shim = package.shim_path().read_bytes()
     target = tmp_path / "nlinkshim.so"
     target.write_text("what was there before")
-    outcome = nlinkshim("install", target)
+    with target.open() as before:
+        outcome = nlinkshim("install", target)
+        assert before.read() == "what was there before", "a process that has it loaded would crash"
     assert (outcome.code, outcome.out) == (0, f"LD_PRELOAD={target}\n")
     assert target.read_bytes() == shim
     assert stat.S_IMODE(target.stat().st_mode) == 0o755
