@@ -19,6 +19,8 @@ from harness.preload import Shim, bare
 ROOT = Path(__file__).parents[2]
 SHIM = "nlinkshim/libnlinkshim.so"
 WALKER = "nlinkshim/_walker.abi3.so"
+FILES = ("pyproject.toml", "README.md", "LICENSE", "CHANGELOG.md", "Makefile")
+FOLDERS = ("nlinkshim", "csrc", "wheels", "tests", "bench", "docs")
 
 
 @pytest.fixture(scope="module")
@@ -27,9 +29,8 @@ def wheel(build_folder: Path) -> Path:
     require("cc")
     source, out = build_folder / "checkout", build_folder / "wheels"
     source.mkdir()
-    for name in ("pyproject.toml", "README.md", "LICENSE", "nlinkshim", "csrc", "wheels", "MANIFEST.in"):
-        if (ROOT / name).exists():
-            processes.run(["cp", "-r", str(ROOT / name), str(source)])
+    for name in (*FILES, *FOLDERS):
+        processes.run(["cp", "-r", str(ROOT / name), str(source)])
     for leftover in source.glob("nlinkshim/*.so"):
         leftover.unlink()
     command = [
@@ -63,10 +64,17 @@ def test_the_tag_is_one_platform_and_every_python(wheel: Path):
 
 def test_both_native_parts_are_in_platlib(archive: zipfile.ZipFile):
     names = archive.namelist()
-    assert {SHIM, WALKER, "nlinkshim/py.typed"} <= set(names)
+    assert {SHIM, WALKER} <= set(names)
     assert [name for name in names if ".data/" in name] == []
     (metadata,) = [name for name in names if name.endswith(".dist-info/WHEEL")]
     assert b"Root-Is-Purelib: false" in archive.read(metadata)
+
+
+def test_the_whole_package_is_packed(archive: zipfile.ZipFile):
+    wanted = {".py", ".pyi", ".typed", ".json"}
+    files = {str(file.relative_to(ROOT)) for file in (ROOT / "nlinkshim").rglob("*") if file.suffix in wanted}
+    assert len(files) > 50
+    assert files <= set(archive.namelist())
 
 
 def test_nothing_else_is_packed(archive: zipfile.ZipFile):
@@ -93,10 +101,11 @@ def test_installed_outside_the_checkout(wheel: Path, folder: Path):
     borrowed = Path(importlib.util.find_spec("cffi").origin).parents[1]
     (Path(site) / "borrowed.pth").write_text(f"{borrowed}\n")
     program = (
-        "import nlinkshim, nlinkshim._walker; print(nlinkshim.__version__); print(nlinkshim.shim_path())"
+        "import importlib.metadata, nlinkshim, nlinkshim._walker; "
+        "print(importlib.metadata.version('nlinkshim'), nlinkshim.__version__, nlinkshim.shim_path())"
     )
-    version, path = processes.run(
+    packed, version, path = processes.run(
         [str(python), "-I", "-c", program], env=bare(), cwd=folder
-    ).stdout.splitlines()
-    assert version == importlib.metadata.version("nlinkshim")
+    ).stdout.split()
+    assert packed == version == importlib.metadata.version("nlinkshim")
     assert Path(path) == Path(site) / SHIM
