@@ -26,6 +26,7 @@ import (
 type honesty struct {
 	folders, files bool // in answers to GETATTR, and in those to LOOKUP unless:
 	notInLookup    bool // LOOKUP says 0 for everything
+	notInGetattr   bool // GETATTR does
 }
 
 var policies = map[string]honesty{
@@ -33,6 +34,7 @@ var policies = map[string]honesty{
 	"honest":         {folders: true, files: true},
 	"honest-folders": {folders: true},
 	"getattr-only":   {folders: true, files: true, notInLookup: true},
+	"lookup-only":    {folders: true, files: true, notInGetattr: true},
 }
 
 type server struct {
@@ -84,7 +86,7 @@ func (n *node) fill(out *fuse.Attr, honest bool) {
 }
 
 func (n *node) Getattr(ctx context.Context, f fs.FileHandle, out *fuse.AttrOut) syscall.Errno {
-	n.fill(&out.Attr, true)
+	n.fill(&out.Attr, !n.server.honesty.notInGetattr)
 	return fs.OK
 }
 
@@ -196,7 +198,7 @@ func (r *repeated) String() string         { return strings.Join(*r, ",") }
 func (r *repeated) Set(value string) error { *r = append(*r, value); return nil }
 
 func main() {
-	nlink := flag.String("nlink", "0", "0 (Nlink never set), honest, honest-folders (files lie), getattr-only (LOOKUP lies)")
+	nlink := flag.String("nlink", "0", "0 (Nlink never set), honest, honest-folders (files lie), getattr-only (LOOKUP lies), lookup-only (GETATTR lies)")
 	entries := flag.Uint64("entries", 0, "serve this many generated entries instead of the media library")
 	fanout := flag.Uint64("fanout", 100, "files in each generated folder")
 	attrTimeout := flag.Duration("attr-timeout", time.Second, "how long the kernel may cache attributes")

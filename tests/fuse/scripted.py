@@ -1,7 +1,7 @@
 #!/usr/bin/env python3
 """A FUSE daemon on libfuse 3 that behaves as one of the KINDS below.
 
-While the file of --hang-while exists, no request is answered.
+While the file of --hang-while exists, no request is answered (with --hang-at: none about that path).
 While the file of --fail-while exists, each fails with EIO.
 """
 
@@ -31,6 +31,7 @@ class Entry:
     content: bytes = b""
     path: str = ""
     inode: int = 0
+    answers: int = 0
 
 
 @dataclass(frozen=True)
@@ -40,6 +41,7 @@ class Kind:
     count: Callable[[Entry, int], int] = lambda entry, true: true
     error: dict[str, int] = field(default_factory=dict)  # path: errno of every look at it
     allow_other: bool = True
+    grows: dict[str, int] = field(default_factory=dict)  # path: in how many answers it is seen to grow
 
 
 KINDS = {
@@ -48,6 +50,10 @@ KINDS = {
     "lying-files": Kind(count=lambda entry, true: true if stat.S_ISDIR(entry.mode) else 0),
     "lying-folders": Kind(count=lambda entry, true: 0 if stat.S_ISDIR(entry.mode) else true),
     "io-error": Kind(count=lambda entry, true: 0, error={"/folder/inner": errno.EIO, "/empty": errno.EIO}),
+    "vanishing": Kind(
+        error={"/folder/inner": errno.ENOENT, "/empty": errno.ESTALE, "/folder/sub/leaf": errno.ENOTDIR}
+    ),
+    "growing": Kind(count=lambda entry, true: 0, grows={"/file": 1 << 30, "/empty": 4}),
     "private": Kind(allow_other=False),
     "private-lying": Kind(count=lambda entry, true: 0, allow_other=False),
 }
@@ -70,7 +76,8 @@ class Scripted(mfusepy.Operations):
 
     def _look(self, path: str) -> Entry:
         time.sleep(self.options.latency)
-        while self.options.hang_while and Path(self.options.hang_while).exists():
+        hangs = self.options.hang_while if self.options.hang_at in (None, path) else None
+        while hangs and Path(hangs).exists():
             time.sleep(0.02)
         if self.options.fail_while and Path(self.options.fail_while).exists():
             raise mfusepy.FuseOSError(errno.EIO)
@@ -94,11 +101,12 @@ class Scripted(mfusepy.Operations):
             true = 2 + sum(stat.S_ISDIR(child.mode) for child in self._children(entry))
         else:
             true = 1
+        entry.answers += 1
         return {
             "st_mode": entry.mode,
             "st_ino": entry.inode,
             "st_nlink": self.kind.count(entry, true),
-            "st_size": len(entry.content),
+            "st_size": len(entry.content) + min(entry.answers, self.kind.grows.get(path, 0)),
             "st_mtime": 1_700_000_000_000_000_000 + entry.inode,
             "st_ctime": 1_700_000_000_000_000_000,
             "st_atime": 1_700_000_000_000_000_000,
@@ -135,6 +143,7 @@ def main() -> None:
     parser.add_argument("--entry-timeout", type=float, default=1.0)
     parser.add_argument("--latency", type=float, default=0.0)
     parser.add_argument("--hang-while", metavar="FILE")
+    parser.add_argument("--hang-at", metavar="PATH")
     parser.add_argument("--fail-while", metavar="FILE")
     options = parser.parse_args()
     kind = KINDS[options.kind]
