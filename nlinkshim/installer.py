@@ -81,15 +81,19 @@ def _place(root: RootFs, destination: Path, name: str) -> tuple[Path, Path]:
     """The file to write, as seen inside the root and from here."""
     where = "" if root.is_this_machine else f" in {root}"
     try:
-        outside = Path(root.top + root.real(str(destination)))
+        outside = _outside(root, destination)
         if outside.is_dir():
-            destination, outside = destination / name, Path(root.top + root.real(str(destination / name)))
+            destination, outside = destination / name, _outside(root, destination / name)
     except OSError as error:
         raise UsageError(f"{destination}{where}: {error.strerror}") from error
     if not outside.parent.is_dir():
         raise UsageError(f"{destination.parent} does not exist{where}")
     check_nameable(str(destination))
     return destination, outside
+
+
+def _outside(root: RootFs, inside: Path) -> Path:
+    return Path(root.top.rstrip("/") + root.real(str(inside)))
 
 
 def _require_machine(wanted: str, shim: Path) -> None:
