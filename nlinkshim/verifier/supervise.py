@@ -222,4 +222,5 @@ _COPIED = (
     "root_error",
     "root_mount_id",
     "dead_error",
+    "limited",
 )

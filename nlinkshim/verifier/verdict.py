@@ -61,6 +61,7 @@ class Walk:
     root_error: int = 0  # errno
     root_mount_id: int = 0  # 0: not known
     dead_error: int = 0  # errno
+    limited: int = 0  # 1: it ended at max_entries, and there was more
     hung_at: str | None = None
     interrupted: bool = False
     crashed: str | None = None  # the signal that ended the worker
@@ -194,5 +195,11 @@ def judge(
             f"{_plural(walk.errors, 'entry')} could not be read, first {walk.first_error_path}"
             f" ({os.strerror(walk.first_error)})",
             "run as a user who may read everything",
+        )
+    if walk.limited:
+        return (
+            Verdict.NOT_NEEDED,
+            f"none of the first {_plural(walk.entries, 'entry')} reports a link count of 0",
+            "before the shim is retired for this mount, verify all of it",
         )
     return Verdict.NOT_NEEDED, "no entry reports a link count of 0", "the shim can be retired for this mount"

@@ -263,8 +263,12 @@ def test_exclude(verify, lying_mount, patterns, left_out):
     assert verify(lying_mount.path, *options)[1]["entries"] == everything - left_out
 
 
-def test_max_entries(verify, lying_mount):
+def test_max_entries(verify, lying_mount, folder):
     assert verify(lying_mount.path, "--max-entries", "5")[1]["entries"] == 5
+    (folder / "file").touch()
+    part, whole = (verify(folder, "--max-entries", most)[1] for most in ("1", "2"))
+    assert "can be retired" in whole["remedy"]
+    assert "can be retired" not in part["remedy"], "what it did not look at may lie"
 
 
 def test_a_deep_tree(verify, folder):

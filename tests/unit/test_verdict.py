@@ -14,6 +14,7 @@ FUSE = MountFacts(fstype="fuse.dfs", mount_point="/mnt/dfs", is_fuse=True, allow
     [
         (Walk(entries=5, lies=5, corrected=5), Verdict.NEEDED, None),
         (Walk(entries=5), Verdict.NOT_NEEDED, "no entry"),
+        (Walk(entries=5, limited=1), Verdict.NOT_NEEDED, "none of the first 5 entries"),
         (Walk(entries=5, lies=5, corrected=4, wrong=1), Verdict.INEFFECTIVE, "1 entry "),
         (Walk(entries=5, lies=5, wrong=5, shim_scope="/mnt/x:/mnt/dfs/"), Verdict.INEFFECTIVE, "5 entries "),
         (Walk(entries=5, lies=5, wrong=5, shim_scope="off"), Verdict.INEFFECTIVE, "inert"),
