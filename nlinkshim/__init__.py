@@ -9,6 +9,7 @@ if TYPE_CHECKING:
     from nlinkshim.auditor import audit
     from nlinkshim.checkup.run import doctor
     from nlinkshim.errors import ExitCode, NlinkshimError
+    from nlinkshim.generator import generate
     from nlinkshim.installer import install
     from nlinkshim.preload import preload_environment, shim_path
     from nlinkshim.processes.run import status
@@ -20,6 +21,7 @@ __all__ = [
     "__version__",
     "audit",
     "doctor",
+    "generate",
     "install",
     "preload_environment",
     "shim_path",
@@ -33,6 +35,7 @@ _HOMES = {
     "NlinkshimError": "nlinkshim.errors",
     "audit": "nlinkshim.auditor",
     "doctor": "nlinkshim.checkup.run",
+    "generate": "nlinkshim.generator",
     "install": "nlinkshim.installer",
     "preload_environment": "nlinkshim.preload",
     "shim_path": "nlinkshim.preload",

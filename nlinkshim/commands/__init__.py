@@ -22,6 +22,7 @@ COMMANDS = {
     "run": "run a command under the shim",
     "status": "show which live processes have the shim, and whether it works there",
     "doctor": "check the host or container around a mount, with the command that mends each finding",
+    "generate": "write a Samba container that uses the shim, and compose or Kubernetes around it",
     "demo": "see the problem and the cure on a small FUSE mount of its own",
 }
 

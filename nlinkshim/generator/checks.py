@@ -1,0 +1,125 @@
+"""What a single value of `generate` may be. Each check returns the complaint, or None if the value is well.
+
+A value ends in smb.conf, YAML, a Containerfile and shell scripts. What none of these needs is refused here, so
+that nothing downstream depends on escaping alone.
+"""
+
+from __future__ import annotations
+
+import ipaddress
+import re
+from collections.abc import Callable
+
+Check = Callable[[str], "str | None"]
+
+PATH_CHARACTERS = "letters, digits and / . _ - + @"
+
+
+def _matching(pattern: str, expected: str) -> Check:
+    compiled = re.compile(pattern, re.ASCII)
+    return lambda value: None if compiled.fullmatch(value) else f"expected {expected}"
+
+
+def absolute_path(value: str) -> str | None:
+    if not value.startswith("/"):
+        return "expected an absolute path"
+    if value == "/" or value.endswith("/"):
+        return "expected a path below / without a '/' at its end"
+    return relative_path(value[1:])
+
+
+def relative_path(value: str) -> str | None:
+    """A path below some folder, that cannot leave it."""
+    if not re.fullmatch(r"[A-Za-z0-9/._+@-]+", value, re.ASCII):
+        return f"expected a path of {PATH_CHARACTERS}; a bind mount can give the folder such a name"
+    parts = value.split("/")
+    if "" in parts or "." in parts or ".." in parts:
+        return "expected a path without '//', '.' and '..'"
+    if any(part.startswith("-") for part in parts):
+        return "expected a path with no name that starts with '-'"
+    return None
+
+
+def mount_path(value: str) -> str | None:
+    """The share is rooted in the mount's parent, so that must not be the root folder."""
+    if complaint := absolute_path(value):
+        return complaint
+    return None if value.count("/") > 1 else "expected a mount in a folder of its own, such as /mnt/dfs"
+
+
+def share(value: str) -> str | None:
+    """NAME or NAME=SUBFOLDER, with "." for the mount's own root."""
+    name, separator, subfolder = value.partition("=")
+    # smbd gives these meanings of their own
+    if name.lower() in {"global", "homes", "printers", "print$", "ipc$", "admin$"}:
+        return f"the share name {name!r} is Samba's own"
+    if not re.fullmatch(r"[A-Za-z0-9][A-Za-z0-9._-]{0,79}", name, re.ASCII):
+        return "expected a share name of up to 80 letters, digits and . _ -"
+    if not separator or subfolder == ".":
+        return None
+    return relative_path(subfolder)
+
+
+def user(value: str) -> str | None:
+    """NAME or NAME=UID."""
+    name, separator, number = value.partition("=")
+    if not re.fullmatch(r"[a-z_][a-z0-9_-]{0,31}", name, re.ASCII):
+        return "expected a user name of up to 32 lower case letters, digits, _ and -"
+    if not separator:
+        return None
+    if not re.fullmatch(r"[0-9]{1,5}", number, re.ASCII) or not 1 <= int(number) < 65534:
+        return "expected a user id from 1 to 65533 behind '='"
+    return None
+
+
+def image(value: str) -> str | None:
+    """A container image reference, with or without registry, tag and digest."""
+    part = r"[a-z0-9]+(?:(?:\.|_|__|-+)[a-z0-9]+)*"
+    registry = r"(?:[A-Za-z0-9.-]+(?::[0-9]{1,5})?/)?"
+    pattern = (
+        rf"{registry}{part}(?:/{part})*(?::[A-Za-z0-9_][A-Za-z0-9._-]{{0,127}})?(?:@sha256:[0-9a-f]{{64}})?"
+    )
+    return (
+        None
+        if re.fullmatch(pattern, value, re.ASCII)
+        else "expected a container image, such as debian:bookworm-slim"
+    )
+
+
+def printable(value: str) -> str | None:
+    if not value:
+        return "expected some text"
+    return None if value.isprintable() else "expected text without control characters"
+
+
+def cidr(value: str) -> str | None:
+    try:
+        ipaddress.ip_network(value)
+    except ValueError as error:
+        return f"expected a network such as 192.168.1.0/24 ({error})"
+    return None
+
+
+def address(value: str) -> str | None:
+    try:
+        ipaddress.ip_address(value)
+    except ValueError:
+        return "expected an IP address"
+    return None
+
+
+def label(value: str) -> str | None:
+    """KEY=VALUE, as Kubernetes' labels are written."""
+    name = r"[A-Za-z0-9](?:[A-Za-z0-9._-]{0,61}[A-Za-z0-9])?"
+    if re.fullmatch(rf"(?:[a-z0-9.-]{{1,253}}/)?{name}=(?:{name})?", value, re.ASCII):
+        return None
+    return "expected a label such as kubernetes.io/hostname=node1"
+
+
+dns_label = _matching(r"[a-z0-9](?:[a-z0-9-]{0,38}[a-z0-9])?", "up to 40 lower case letters, digits and -")
+registry = _matching(
+    r"[A-Za-z0-9][A-Za-z0-9.-]*(?::[0-9]{1,5})?(?:/[a-z0-9][a-z0-9._-]*)*", "a registry, such as ghcr.io/me"
+)
+tag = _matching(r"[A-Za-z0-9_][A-Za-z0-9._-]{0,127}", "an image tag of up to 128 letters, digits and . _ -")
+cpu = _matching(r"[1-9][0-9]{0,5}m?", "a number of processors, such as 2 or 500m")
+memory = _matching(r"[1-9][0-9]{0,8}(?:Ki|Mi|Gi)", "a size such as 512Mi or 1Gi")

@@ -1,0 +1,64 @@
+"""How a value is written where it goes: the filters of the templates. What no filter has seen is not written."""
+
+from __future__ import annotations
+
+import json
+import re
+import shlex
+from collections.abc import Callable, Iterable
+
+
+class Escaped(str):
+    """Text that is fit for the place that it goes to."""
+
+    __slots__ = ()
+
+
+def for_yaml(value: object) -> Escaped:
+    """A YAML scalar, or a sequence in one line: JSON is YAML."""
+    return Escaped(json.dumps(value))
+
+
+def for_toml(value: object) -> Escaped:
+    """A TOML value: JSON's strings, numbers, booleans and arrays are TOML too."""
+    return Escaped(json.dumps(value))
+
+
+def for_shell(value: object) -> Escaped:
+    """One word of a shell command."""
+    return Escaped(shlex.quote(str(value)))
+
+
+def for_shell_words(values: Iterable[object]) -> Escaped:
+    """Several words of a shell command."""
+    return Escaped(shlex.join(map(str, values)))
+
+
+def for_smb_conf(value: object) -> Escaped:
+    """The value of a line in smb.conf, where % begins a variable."""
+    return Escaped(plain(value).replace("%", "%%"))
+
+
+def plain(value: object) -> Escaped:
+    """What means itself everywhere: in a word of a Containerfile, a comment, in the middle of a quoted text."""
+    text = str(value)
+    if not re.fullmatch(r"[A-Za-z0-9/._:@+=,%-]*", text, re.ASCII):
+        raise ValueError(f"{ascii(text)} is not plain")
+    return Escaped(text)
+
+
+FILTERS: dict[str, Callable[..., Escaped]] = {
+    "plain": plain,
+    "sh": for_shell,
+    "smb": for_smb_conf,
+    "toml": for_toml,
+    "words": for_shell_words,
+    "yaml": for_yaml,
+}
+
+
+def only_escaped(value: object) -> object:
+    """For jinja2's finalize: refuse what came through no filter."""
+    if isinstance(value, Escaped) or type(value) is int:
+        return value
+    raise TypeError(f"{value!r} is written by a template without a filter")

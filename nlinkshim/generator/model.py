@@ -1,0 +1,147 @@
+"""What the templates are filled from: the settings, related to each other, and what follows from them."""
+
+from __future__ import annotations
+
+import posixpath
+from dataclasses import dataclass
+from functools import cached_property
+
+from nlinkshim import __version__
+from nlinkshim.errors import UsageError
+from nlinkshim.generator.settings import Settings
+
+FIRST_UID = 1000
+
+# The inside of the images. They are ours, so none of it is a setting.
+SHIM = "/usr/local/lib/nlinkshim.so"
+MOUNT_PARENT = "/srv/fuse"  # the mount's parent folder on the host is bound here
+SECRETS = "/run/secrets/smb"  # one file a user, named after it: the password
+STATE = "/run/samba"  # all that smbd writes; a tmpfs
+
+
+@dataclass(frozen=True)
+class Share:
+    """One share. Rooted at the mount's parent, or (`watched`) inside the mount."""
+
+    name: str
+    path: str
+    watched: bool
+    inside: str  # the mount as its clients see it: a path below the share, or "" for the share itself
+
+
+@dataclass(frozen=True)
+class User:
+    name: str
+    uid: int
+
+
+@dataclass(frozen=True)
+class Model:
+    """Settings that fit together. Make one with Model.of."""
+
+    settings: Settings
+    version: str = __version__
+
+    @classmethod
+    def of(cls, settings: Settings) -> Model:
+        """Raises UsageError, naming the keys that contradict each other."""
+        model = cls(settings)
+        for key, wrong, complaint in _relations(model):
+            if wrong:
+                raise UsageError(f"{key}: {complaint}")
+        return model
+
+    @property
+    def mount_parent(self) -> str:
+        """The folder on the host that holds the mount."""
+        return posixpath.dirname(self.settings.mount_path)
+
+    @property
+    def mount_name(self) -> str:
+        return posixpath.basename(self.settings.mount_path)
+
+    @property
+    def mount(self) -> str:
+        """The mount as smbd's container sees it."""
+        return f"{MOUNT_PARENT}/{self.mount_name}"
+
+    @cached_property
+    def shares(self) -> tuple[Share, ...]:
+        return tuple(self._share(*text.partition("=")) for text in self.settings.shares)
+
+    def _share(self, name: str, separator: str, subfolder: str) -> Share:
+        if not separator:
+            return Share(name, MOUNT_PARENT, False, self.mount_name)
+        path = self.mount if subfolder == "." else f"{self.mount}/{subfolder}"
+        return Share(name, path, True, "")
+
+    @cached_property
+    def users(self) -> tuple[User, ...]:
+        users = []
+        for position, text in enumerate(self.settings.users):
+            name, _, number = text.partition("=")
+            users.append(User(name, int(number) if number else FIRST_UID + position))
+        return tuple(users)
+
+    @cached_property
+    def base_kind(self) -> str:
+        """debian, alpine or own; "" where the name of the base does not tell."""
+        if self.settings.base_kind != "auto":
+            return self.settings.base_kind
+        name = self.settings.base.partition("@")[0].rpartition("/")[2].partition(":")[0]
+        return name if name in ("debian", "alpine") else ""
+
+    def image(self, stage: str) -> str:
+        """The reference of an image of ours: smbd, mounter or tools."""
+        return f"{self.settings.registry}/nlinkshim-{stage}:{self.settings.tag or self.version}"
+
+    @property
+    def scope(self) -> str:
+        """NLINKSHIM_SCOPE in smbd's container."""
+        return "fuse" if self.settings.scope == "fuse" else self.mount
+
+
+def _relations(model: Model) -> list[tuple[str, bool, str]]:
+    """Key, whether it is wrong, and the complaint: one row a rule."""
+    given = model.settings
+    share_names = [share.name.lower() for share in model.shares]
+    user_names = [user.name for user in model.users]
+    uids = [user.uid for user in model.users]
+    return [
+        ("shares", not share_names, "expected at least one share"),
+        ("shares", len(set(share_names)) < len(share_names), "two shares have the same name"),
+        ("users", len(set(user_names)) < len(user_names), "two users have the same name"),
+        ("users", len(set(uids)) < len(uids), "two users have the same id; give them as NAME=UID"),
+        ("users", not user_names and not given.guest, "expected a user, or guest = true"),
+        (
+            "guest",
+            given.guest and given.encryption == "required",
+            'a session without a password cannot be encrypted; expected encryption = "off" or "desired" beside it',
+        ),
+        (
+            "min_protocol",
+            given.min_protocol < "SMB3" and given.encryption == "required",
+            'SMB 2 cannot encrypt; expected SMB3_00 or later, or encryption = "desired" or "off"',
+        ),
+        (
+            "rootless",
+            given.rootless and (len(user_names) != 1 or given.guest),
+            "expected just one user and guest = false: there is no capability to become another",
+        ),
+        (
+            "base_kind",
+            not model.base_kind,
+            f"the name {given.base} does not tell; expected debian, alpine or own",
+        ),
+        (
+            "client_path",
+            given.client_path.rpartition("/")[2] != model.mount_name,
+            f"expected a path that ends in /{model.mount_name}, the last name of mount_path",
+        ),
+        (
+            "service_address",
+            bool(given.service_address) and given.service != "LoadBalancer",
+            'only a Service with service = "LoadBalancer" can have one',
+        ),
+        ("server_command", bool(given.server_command) and not given.server_image, "expected a server_image"),
+    ]
