@@ -4,8 +4,8 @@
   compose     the FUSE server, smbd and a consumer
   kubernetes  a Deployment, a Service, and what mounts the share on the nodes
 
-With no key at all it serves the mount /mnt/dfs as the share dfs. Every key may also stand in a TOML file; a flag
-goes before it. docs/generate.md tells what they mean."""
+With no key at all it serves the mount /mnt/dfs as the share dfs. Every key may also stand in a TOML file; a
+flag goes before it. docs/generate.md tells what they mean."""
 
 from __future__ import annotations
 
@@ -27,9 +27,7 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
     add("--out", type=Path, metavar="DIR", help="the folder to write into")
     add("--config", type=Path, metavar="FILE", help="TOML file of keys")
     add("--force", action="store_true", help="overwrite files that differ, remove those of an earlier run")
-    add(
-        "--check", action="store_true", help="write nothing; exit 1 if DIR differs from what would be written"
-    )
+    add("--check", action="store_true", help="write nothing; exit 1 if DIR differs from what would be")
     add("--print-config", action="store_true", help="print a TOML file of all keys, and end")
     keys = parser.add_argument_group("keys")
     for field in table():

@@ -1,7 +1,7 @@
 """What a single value of `generate` may be. Each check returns the complaint, or None if the value is well.
 
-A value ends in smb.conf, YAML, a Containerfile and shell scripts. What none of these needs is refused here, so
-that nothing downstream depends on escaping alone.
+A value ends in smb.conf, YAML, a Containerfile and shell scripts. What none of these needs is refused here,
+so that nothing downstream depends on escaping alone.
 """
 
 from __future__ import annotations

@@ -1,4 +1,4 @@
-"""How a value is written where it goes: the filters of the templates. What no filter has seen is not written."""
+"""The templates' filters: how a value is written where it goes. What no filter has seen is not written."""
 
 from __future__ import annotations
 
@@ -40,10 +40,10 @@ def for_smb_conf(value: object) -> Escaped:
 
 
 def plain(value: object) -> Escaped:
-    """What means itself everywhere: in a word of a Containerfile, a comment, in the middle of a quoted text."""
+    """What means itself everywhere: a word of a Containerfile, a comment, the middle of a quoted text."""
     text = str(value)
     if not re.fullmatch(r"[A-Za-z0-9/._:@+=,%-]*", text, re.ASCII):
-        raise ValueError(f"{ascii(text)} is not plain")
+        raise ValueError(f"{text!a} is not plain")
     return Escaped(text)
 
 

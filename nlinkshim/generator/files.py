@@ -74,7 +74,8 @@ def render(target: str, model: Model) -> dict[PurePosixPath, Rendered]:
     """
     import jinja2
 
-    environment = jinja2.Environment(  # noqa: S701: nothing here is HTML; only_escaped stands for autoescape
+    # nothing here is HTML; only_escaped stands for autoescape
+    environment = jinja2.Environment(  # noqa: S701
         loader=jinja2.PackageLoader("nlinkshim.generator"),
         undefined=jinja2.StrictUndefined,
         finalize=only_escaped,
@@ -84,8 +85,9 @@ def render(target: str, model: Model) -> dict[PurePosixPath, Rendered]:
     )
     environment.filters.update(FILTERS)
     again = f"nlinkshim generate {target} --config {CONFIG} --out . --force"
+    header = Escaped(f"{GENERATED} {model.version}; change {CONFIG} and run: {again}")
     names = {
-        "header": Escaped(f"{GENERATED} {model.version}; change {CONFIG} and run: {again}"),
+        "header": header,
         "target": target,
         "model": model,
         "settings": model.settings,
@@ -98,9 +100,8 @@ def render(target: str, model: Model) -> dict[PurePosixPath, Rendered]:
     }
     wheels = _wheels(model)
     files |= {f"{WHEELS}/{name}": Rendered(content, 0o644) for name, content in wheels.items()}
-    files[CONFIG] = Rendered(
-        as_toml(model.settings, names["header"], WHEELS if wheels else "").encode(), 0o644
-    )
+    config = as_toml(model.settings, header, WHEELS if wheels else "")
+    files[CONFIG] = Rendered(config.encode(), 0o644)
     return {PurePosixPath(path): files[path] for path in sorted(files)}
 
 

@@ -116,7 +116,7 @@ def _relations(model: Model) -> list[tuple[str, bool, str]]:
         (
             "guest",
             given.guest and given.encryption == "required",
-            'a session without a password cannot be encrypted; expected encryption = "off" or "desired" beside it',
+            'a session without a password cannot be encrypted; expected encryption = "desired" or "off"',
         ),
         (
             "min_protocol",

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import os
 import tempfile
 from collections.abc import Mapping
 from pathlib import Path, PurePosixPath
@@ -14,7 +13,7 @@ HEAD = 3  # a generated file says so in one of its first lines
 
 
 def differences(folder: Path, files: Mapping[PurePosixPath, Rendered]) -> list[str]:
-    """One line for each file of `folder` that is missing, other than it should be, or left from an earlier run.
+    """One line for each file of `folder` that is missing, is other than it should be, or was left behind.
 
     What the user keeps beside them is no difference.
     """
@@ -44,9 +43,7 @@ def write(folder: Path, files: Mapping[PurePosixPath, Rendered], *, force: bool 
         if path.is_dir() or any(above.exists() and not above.is_dir() for above in path.parents):
             raise UsageError(f"{path}: something stands in the way that is no file of ours")
         if not force and path.exists() and path.read_bytes() != wanted.content:
-            raise UsageError(
-                f"{path}: exists and differs; --force overwrites it, --check shows all differences"
-            )
+            raise UsageError(f"{path}: exists and differs; --force overwrites, --check lists what differs")
     folder.mkdir(parents=True, exist_ok=True)
     # all is on the disk before the first file is replaced
     with tempfile.TemporaryDirectory(prefix=".nlinkshim-", dir=folder) as staged:
@@ -57,7 +54,7 @@ def write(folder: Path, files: Mapping[PurePosixPath, Rendered], *, force: bool 
             path.chmod(wanted.mode)
         for name in files:
             (folder / name).parent.mkdir(parents=True, exist_ok=True)
-            os.replace(Path(staged, name), folder / name)
+            Path(staged, name).replace(folder / name)
     if force:
         for path in _left(folder, files):
             path.unlink()

@@ -16,13 +16,13 @@ def generate(
 ) -> list[str]:
     """Write the files of `target` ("container", "compose" or "kubernetes") into the folder `out`.
 
-    The output is the same for the same settings and version. `force` overwrites files that differ. With `check`
-    nothing is written, and the differences between `out` and what would be written come back, one line each;
-    otherwise the paths that were written, below `out`.
+    The output is the same for the same settings and version. `force` overwrites files that differ. Returns
+    the paths that were written, below `out`; with `check`, which writes nothing, one line for each
+    difference between `out` and what would be written.
 
     Raises:
-        UsageError: an unknown target, settings that contradict each other, or files that are there and differ;
-            nothing was written.
+        UsageError: an unknown target, settings that contradict each other, or files that are there and
+            differ; nothing was written.
         OSError: the folder cannot be read or written.
     """
     if target not in TARGETS:

@@ -44,7 +44,8 @@ class Settings:
     )
     sentinel: str = _key(
         "",
-        "an entry below the mount that is always there; empty: any entry. The server waits for it, and the health check lists it",
+        "an entry below the mount that is always there; empty: any entry. The server waits for it, and "
+        "the health check lists it",
         check=checks.relative_path,
         optional=True,
     )
@@ -53,13 +54,16 @@ class Settings:
     )
     scope: str = _key(
         "fuse",
-        "which mounts the shim corrects: those of a FUSE type, or (mount) the one at mount_path, whatever its type, such as an overlayfs on a lying mount",
+        "which mounts the shim corrects: those of a FUSE type, or (mount) the one at mount_path, whatever"
+        " its type, such as an overlayfs on a lying mount",
         choices=("fuse", "mount"),
     )
     # the share
     shares: tuple[str, ...] = _key(
         ("dfs",),
-        "shares, each NAME or NAME=SUBFOLDER. NAME alone exports the mount's parent folder, so that clients outlive a remount; NAME=. or a subfolder exports that part of the mount, and a watcher makes clients connect anew after a remount",
+        "shares, each NAME or NAME=SUBFOLDER. NAME alone exports the mount's parent folder, so that "
+        "clients outlive a remount; NAME=. or a subfolder exports that part of the mount, and a watcher "
+        "makes clients connect anew after a remount",
         check=checks.share,
     )
     writable: bool = _key(False, "let clients write")
@@ -70,7 +74,8 @@ class Settings:
     # who may use it
     users: tuple[str, ...] = _key(
         ("media",),
-        "users, each NAME or NAME=UID (without: 1000, 1001, …). Passwords come from files named after them in a folder of secrets",
+        "users, each NAME or NAME=UID (without: 1000, 1001, …). Passwords come from files named after "
+        "them in a folder of secrets",
         check=checks.user,
     )
     guest: bool = _key(False, 'let clients in without a password; needs encryption = "off"')
@@ -88,7 +93,8 @@ class Settings:
     # images
     base: str = _key(
         "docker.io/library/debian:bookworm-slim",
-        "image that smbd's is made from: Debian, Alpine, or one of your own that has smbd, smbclient and smbpasswd in it",
+        "image that smbd's is made from: Debian, Alpine, or one of your own that has smbd, smbclient and "
+        "smbpasswd in it",
         check=checks.image,
     )
     base_kind: str = _key(
@@ -147,7 +153,8 @@ class Settings:
     )
     client_cidrs: tuple[str, ...] = _key(
         ("10.0.0.0/8", "172.16.0.0/12", "192.168.0.0/16"),
-        "networks that may connect: those of the nodes, since CIFS traffic comes from nodes and not from pods",
+        "networks that may connect: those of the nodes, since CIFS traffic comes from nodes and not from "
+        "pods",
         check=checks.cidr,
     )
     cpu_request: str = _key("100m", "processors that smbd asks for", check=checks.cpu)
@@ -155,13 +162,14 @@ class Settings:
     memory_limit: str = _key("1Gi", "memory that smbd may take", check=checks.memory)
 
     @classmethod
-    def of(cls, given: Mapping[str, object]) -> Settings:
+    def of(cls, given: Mapping[str, Any]) -> Settings:
         """The settings with these keys given. Raises UsageError, which names the key."""
         fields = {field.name: field for field in table()}
         for name in given:
             if name not in fields:
                 raise UsageError(f"{_shown(name)}: no such key; --print-config shows them all")
-        return cls(**{name: _valid(fields[name], value) for name, value in given.items()})
+        values: dict[str, Any] = {name: _valid(fields[name], value) for name, value in given.items()}
+        return cls(**values)
 
 
 def table() -> Iterator[dataclasses.Field[Any]]:
@@ -175,7 +183,7 @@ def _shown(value: object) -> str:
     return text if len(text) <= 60 else f"{text[:57]}..."
 
 
-def _valid(field: dataclasses.Field[Any], value: object) -> Value:
+def _valid(field: dataclasses.Field[Any], value: Any) -> Any:
     if isinstance(field.default, tuple):
         if not isinstance(value, (list, tuple)):
             raise UsageError(f"{field.name}: {_shown(value)} is no list; expected a list of strings")
