@@ -63,8 +63,11 @@ def share(value: str) -> str | None:
 def user(value: str) -> str | None:
     """NAME or NAME=UID."""
     name, separator, number = value.partition("=")
-    if not re.fullmatch(r"[a-z_][a-z0-9_-]{0,31}", name, re.ASCII):
-        return "expected a user name of up to 32 lower case letters, digits, _ and -"
+    # a Unix account and part of the name of a Kubernetes Secret
+    if not re.fullmatch(r"[a-z](?:[a-z0-9-]{0,30}[a-z0-9])?", name, re.ASCII):
+        return "expected a user name of up to 32 lower case letters, digits and -"
+    if name in ("root", "nobody"):
+        return "expected a user of its own"
     if not separator:
         return None
     if not re.fullmatch(r"[0-9]{1,5}", number, re.ASCII) or not 1 <= int(number) < 65534:

@@ -16,12 +16,13 @@ class Escaped(str):
 
 def for_yaml(value: object) -> Escaped:
     """A YAML scalar, or a sequence in one line: JSON is YAML."""
-    return Escaped(json.dumps(value))
+    return Escaped(json.dumps(value, ensure_ascii=False))
 
 
 def for_toml(value: object) -> Escaped:
     """A TOML value: JSON's strings, numbers, booleans and arrays are TOML too."""
-    return Escaped(json.dumps(value))
+    # ensure_ascii would write a letter beyond U+FFFF as two escapes, which is no TOML
+    return Escaped(json.dumps(value, ensure_ascii=False))
 
 
 def for_shell(value: object) -> Escaped:

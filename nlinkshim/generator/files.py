@@ -85,7 +85,7 @@ def render(target: str, model: Model) -> dict[PurePosixPath, Rendered]:
     )
     environment.filters.update(FILTERS)
     again = f"nlinkshim generate {target} --config {CONFIG} --out . --force"
-    header = Escaped(f"{GENERATED} {model.version}; change {CONFIG} and run: {again}")
+    header = Escaped(f"{GENERATED} {model.version}: {again}")
     names = {
         "header": header,
         "target": target,

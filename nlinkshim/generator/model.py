@@ -95,6 +95,10 @@ class Model:
         """The reference of an image of ours: smbd, mounter or tools."""
         return f"{self.settings.registry}/nlinkshim-{stage}:{self.settings.tag or self.version}"
 
+    def secret(self, user: User) -> str:
+        """The name of the Kubernetes Secret that holds the user's name and password."""
+        return f"{self.settings.name}-user-{user.name}"
+
     @property
     def scope(self) -> str:
         """NLINKSHIM_SCOPE in smbd's container."""

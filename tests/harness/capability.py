@@ -104,6 +104,7 @@ CAPABILITIES: dict[str, Callable[[], str | None]] = {
     "capsh": _program("capsh", "libcap2-bin"),
     "perl": _program("perl", "perl"),
     "rsync": _program("rsync", "rsync"),
+    "shellcheck": _program("shellcheck", "shellcheck"),
     "tar": _program("tar", "tar"),
     "faketime": _library("faketime/libfaketime.so.1", "libfaketime"),
     "fakeroot": _library("libfakeroot/libfakeroot-sysv.so", "libfakeroot"),
