@@ -34,7 +34,7 @@ REST: dict[str, dict[str, Any]] = {
         "sentinel": "media/.sentinel",
         "scope": "mount",
         "server_image": "registry.example/dfs:1",
-        "server_command": ["serve", "--label", 'it\'s "$HOME" % `true`'],
+        "server_command": ["serve", "--label", 'it\'s "$HOME" % `true` é 𝐀'],
         "service": "LoadBalancer",
         "service_address": "192.168.1.20",
         "port": 4450,
