@@ -12,7 +12,7 @@ TEST_PACKAGES := $(DEMO_PACKAGES) golang-go golang-github-hanwen-go-fuse-dev mus
 	qemu-system-x86 busybox-static cifs-utils kmod
 BENCH_PACKAGES := $(TEST_PACKAGES) bfs fd-find findutils
 
-.PHONY: demo test check lint bench wheel clean
+.PHONY: demo test check lint bench wheel docs clean
 
 demo: $(VENV)/.system-demo $(VENV)/.installed
 	$(BIN)/nlinkshim demo
@@ -25,7 +25,8 @@ check: $(VENV)/.developed
 	$(BIN)/ruff check .
 	$(BIN)/ruff format --check .
 	$(BIN)/mypy
-	$(BIN)/pytest -q tests/unit tests/shim/test_binary.py tests/shim/test_pure.py
+	$(BIN)/pytest -q tests/unit tests/shim/test_binary.py tests/shim/test_pure.py \
+		tests/generate/test_settings.py tests/generate/test_output.py tests/generate/test_docs.py
 
 lint: $(VENV)/.system-test $(VENV)/.developed
 	$(BIN)/ruff check .
@@ -39,6 +40,9 @@ bench: $(VENV)/.system-bench $(VENV)/.developed
 
 wheel: $(VENV)/.developed
 	sh wheels/build.sh $(BIN)/python dist
+
+docs: $(VENV)/.developed
+	$(BIN)/python docs/settings_table.py
 
 $(VENV)/bin/python:
 	command -v $(PYTHON) >/dev/null && $(PYTHON) -c 'import venv, ensurepip' 2>/dev/null \

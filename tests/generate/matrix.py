@@ -34,7 +34,7 @@ REST: dict[str, dict[str, Any]] = {
         "sentinel": "media/.sentinel",
         "scope": "mount",
         "server_image": "registry.example/dfs:1",
-        "server_command": ["serve", "--label", 'it\'s "$HOME" % `true` é 𝐀'],
+        "server_command": ["serve", "--label", 'it\'s "$HOME" % `true` é 🎬'],
         "service": "LoadBalancer",
         "service_address": "192.168.1.20",
         "port": 4450,
@@ -57,7 +57,7 @@ def combinations() -> Iterator[tuple[str, str, Model]]:
 
 @cache
 def distinct_files() -> Mapping[tuple[str, str], str]:
-    """(Path, text) of every file that differs from all others of that path; and a combination that makes it."""
+    """Every distinct (path, text) of a file, with the name of a combination that makes it."""
     found: dict[tuple[str, str], str] = {}
     for name, target, model in combinations():
         for path, file in render(target, model).items():

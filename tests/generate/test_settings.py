@@ -23,7 +23,8 @@ REFUSED = {
     ],
     "mount_path": [
         "mnt/dfs", "/", "/dfs", "/mnt/", "/mnt//dfs", "/mnt/../dfs", "/mnt/./dfs", "/mnt/my dfs",
-        '/mnt/"dfs"', "/mnt/'dfs'", "/mnt/dfß", "/mnt/d\nfs", "/mnt/$(id)", "/mnt/%U", "/mnt/a:b", "/mnt/-rf", "",
+        '/mnt/"dfs"', "/mnt/'dfs'", "/mnt/dfß", "/mnt/d\nfs", "/mnt/$(id)", "/mnt/%U",
+        "/mnt/a:b", "/mnt/-rf", "",
     ],
     "sentinel": ["/a", "a/../b", "a b", "*", 'a"b', "a\\b", "-a"],
     "users": ["", "root", "Media", "media=0", "media=x", "media=65534", "a:b", "a=1=2", "a_b", "nobody"],
