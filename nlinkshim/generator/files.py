@@ -7,7 +7,7 @@ from dataclasses import dataclass
 from pathlib import Path, PurePosixPath
 
 from nlinkshim.errors import UsageError
-from nlinkshim.generator import model as inside
+from nlinkshim.generator import inside
 from nlinkshim.generator.escape import FILTERS, Escaped, only_escaped
 from nlinkshim.generator.model import Model
 from nlinkshim.generator.toml import as_toml

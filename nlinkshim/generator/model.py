@@ -8,15 +8,10 @@ from functools import cached_property
 
 from nlinkshim import __version__
 from nlinkshim.errors import UsageError
+from nlinkshim.generator.inside import MOUNT_PARENT
 from nlinkshim.generator.settings import Settings
 
 FIRST_UID = 1000
-
-# The inside of the images. They are ours, so none of it is a setting.
-SHIM = "/usr/local/lib/nlinkshim.so"
-MOUNT_PARENT = "/srv/fuse"  # the mount's parent folder on the host is bound here
-SECRETS = "/run/secrets/smb"  # one file a user, named after it: the password
-STATE = "/run/samba"  # all that smbd writes; a tmpfs
 
 
 @dataclass(frozen=True)
