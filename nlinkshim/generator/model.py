@@ -70,6 +70,26 @@ class Model:
         path = self.mount if subfolder == "." else f"{self.mount}/{subfolder}"
         return Share(name, path, True, "")
 
+    @property
+    def parent_shared(self) -> bool:
+        """Whether a share exports all that lies beside the mount."""
+        return any(not share.watched for share in self.shares)
+
+    @property
+    def watched(self) -> tuple[Share, ...]:
+        """The shares to close when the mount was replaced."""
+        return tuple(share for share in self.shares if share.watched)
+
+    @property
+    def listed(self) -> str:
+        """What the health check lists in the first share; it ends in * where any entry will do."""
+        share = self.shares[0]
+        if not share.watched:
+            return f"{share.inside}/{self.settings.sentinel or '*'}"
+        sentinel = f"{self.mount}/{self.settings.sentinel}"
+        below = sentinel.startswith(f"{share.path}/") and sentinel != f"{share.path}/"
+        return sentinel.removeprefix(f"{share.path}/") if below else "*"
+
     @cached_property
     def users(self) -> tuple[User, ...]:
         users = []
@@ -126,6 +146,11 @@ def _relations(model: Model) -> list[tuple[str, bool, str]]:
             "rootless",
             given.rootless and (len(user_names) != 1 or given.guest),
             "expected just one user and guest = false: there is no capability to become another",
+        ),
+        (
+            "wide_links",
+            given.wide_links and given.rootless,
+            "links could lead to smbd's own files, which belong to its user here; expected rootless = false",
         ),
         (
             "base_kind",

@@ -94,7 +94,7 @@ class Settings:
     base: str = _key(
         "docker.io/library/debian:bookworm-slim",
         "image that smbd's is made from: Debian, Alpine, or one of your own that has smbd, smbclient and "
-        "smbpasswd in it",
+        "pdbedit in it",
         check=checks.image,
     )
     base_kind: str = _key(
