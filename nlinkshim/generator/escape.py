@@ -48,7 +48,16 @@ def plain(value: object) -> Escaped:
     return Escaped(text)
 
 
+def for_comment(value: object) -> Escaped:
+    """The text of a comment, which the end of its line ends."""
+    text = str(value)
+    if not text.isprintable():
+        raise ValueError(f"{text!a} does not fit a comment")
+    return Escaped(text)
+
+
 FILTERS: dict[str, Callable[..., Escaped]] = {
+    "comment": for_comment,
     "plain": plain,
     "sh": for_shell,
     "smb": for_smb_conf,

@@ -12,6 +12,9 @@ from nlinkshim.generator.inside import MOUNT_PARENT
 from nlinkshim.generator.settings import Settings
 
 FIRST_UID = 1000
+SMB_PORT = 445
+# what mount.cifs calls the dialects from min_protocol up
+_CIFS_VERSIONS = {"SMB2_10": "default", "SMB3_00": "3", "SMB3_02": "3", "SMB3_11": "3.1.1"}
 
 
 @dataclass(frozen=True)
@@ -28,6 +31,14 @@ class Share:
 class User:
     name: str
     uid: int
+
+
+@dataclass(frozen=True)
+class MountOption:
+    """An option of mount.cifs, and why it is given."""
+
+    text: str
+    reason: str
 
 
 @dataclass(frozen=True)
@@ -113,6 +124,75 @@ class Model:
     def secret(self, user: User) -> str:
         """The name of the Kubernetes Secret that holds the user's name and password."""
         return f"{self.settings.name}-user-{user.name}"
+
+    @property
+    def client_user(self) -> User | None:
+        """Whom the consumers log in as; None: a guest."""
+        return self.users[0] if self.users else None
+
+    def secret(self, user: User) -> str:
+        """The Kubernetes Secret of a user."""
+        return f"{self.settings.name}-user-{user.name}"
+
+    def client_source(self, host: str) -> str:
+        """What the consumers mount: the first share, down to where the FUSE mount is in it."""
+        share = self.shares[0]
+        return f"//{host}/{share.name}" + (f"/{share.inside}" if share.inside else "")
+
+    @property
+    def _client_subfolder(self) -> str:
+        """The part of the FUSE mount that the consumers mount: "", or a path that begins with /."""
+        share = self.shares[0]
+        return share.path.removeprefix(self.mount) if share.watched else ""
+
+    @property
+    def consumer_path(self) -> str:
+        """Where a consumer sees it: at the path of the original, so that symbolic links lead to the same."""
+        return self.settings.mount_path + self._client_subfolder
+
+    @property
+    def client_path(self) -> str:
+        """Where a node mounts it. A consumer sees the folder above settings.client_path at mount_parent."""
+        return self.settings.client_path + self._client_subfolder
+
+    @cached_property
+    def cifs_options(self) -> tuple[MountOption, ...]:
+        """How clients mount the share with the kernel's CIFS client; credentials come apart from these."""
+        given = self.settings
+        owner = self.client_user.uid if self.client_user else FIRST_UID
+        rows = [
+            (f"vers={_CIFS_VERSIONS[given.min_protocol]}", "the dialects that the server speaks"),
+            ("rw", "as the share") if given.writable else ("ro", "as the share"),
+            (
+                "noserverino",
+                "inode numbers of the client's own. With the server's, which may change when it restarts,"
+                " an open working folder stayed ESTALE; with this it recovered",
+            ),
+            ("nosharesock", "a connection of its own, so that one that is stuck takes no new mount along"),
+            (
+                "soft",
+                "the default, said aloud: with the server away a call fails (EHOSTDOWN after 10 to 12 s)"
+                " instead of hanging until it is back",
+            ),
+            (
+                "echo_interval=5",
+                "a server that is silent is given up after 43 s; with the default of 60 it was 191 s",
+            ),
+            (f"uid={owner}", "the share has no owners that a client could see: give all to this user,"),
+            (f"gid={owner}", "and to this group;"),
+            (
+                f"file_mode=0{'664' if given.writable else '444'}",
+                "everyone may read, whatever their container's user",
+            ),
+            (f"dir_mode=0{'775' if given.writable else '555'}", "and enter"),
+        ]
+        if given.encryption == "required":
+            rows.append(("seal", "insist on encryption, as the server does"))
+        if self.client_user is None:
+            rows.append(("guest", "no name, no password"))
+        if given.port != SMB_PORT:
+            rows.append((f"port={given.port}", "not the standard one"))
+        return tuple(MountOption(*row) for row in rows)
 
     @property
     def scope(self) -> str:
