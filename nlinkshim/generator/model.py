@@ -155,6 +155,10 @@ class Model:
         """Where a node mounts it. A consumer sees the folder above settings.client_path at mount_parent."""
         return self.settings.client_path + self._client_subfolder
 
+    @property
+    def client_parent(self) -> str:
+        return posixpath.dirname(self.settings.client_path)
+
     @cached_property
     def cifs_options(self) -> tuple[MountOption, ...]:
         """How clients mount the share with the kernel's CIFS client; credentials come apart from these."""
