@@ -5,6 +5,7 @@ from __future__ import annotations
 import json
 import re
 import shlex
+import textwrap
 from collections.abc import Callable, Iterable
 
 
@@ -48,12 +49,12 @@ def plain(value: object) -> Escaped:
     return Escaped(text)
 
 
-def for_comment(value: object) -> Escaped:
-    """The text of a comment, which the end of its line ends."""
+def for_comment(value: object, indent: int) -> Escaped:
+    """Comment lines, the first of which stands `indent` columns from the left already."""
     text = str(value)
     if not text.isprintable():
         raise ValueError(f"{text!a} does not fit a comment")
-    return Escaped(text)
+    return Escaped(f"\n{'':{indent}}".join(f"# {line}" for line in textwrap.wrap(text, 100 - indent)))
 
 
 FILTERS: dict[str, Callable[..., Escaped]] = {

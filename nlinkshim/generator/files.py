@@ -4,7 +4,10 @@ from __future__ import annotations
 
 from collections.abc import Callable
 from dataclasses import dataclass
+from functools import cache
 from pathlib import Path, PurePosixPath
+
+import jinja2
 
 from nlinkshim.errors import UsageError
 from nlinkshim.generator import inside
@@ -72,18 +75,6 @@ def render(target: str, model: Model) -> dict[PurePosixPath, Rendered]:
 
     Raises UsageError: the folder of wheels does not hold what it must.
     """
-    import jinja2
-
-    # nothing here is HTML; only_escaped stands for autoescape
-    environment = jinja2.Environment(  # noqa: S701
-        loader=jinja2.PackageLoader("nlinkshim.generator"),
-        undefined=jinja2.StrictUndefined,
-        finalize=only_escaped,
-        trim_blocks=True,
-        lstrip_blocks=True,
-        keep_trailing_newline=True,
-    )
-    environment.filters.update(FILTERS)
     again = f"nlinkshim generate {target} --config {CONFIG} --out . --force"
     header = Escaped(f"{GENERATED} {model.version}: {again}")
     names = {
@@ -95,7 +86,7 @@ def render(target: str, model: Model) -> dict[PurePosixPath, Rendered]:
     }
     wanted = [source for source in SOURCES if target in source.targets and source.when(model)]
     files = {
-        source.path: Rendered(environment.get_template(source.template).render(names).encode(), source.mode)
+        source.path: Rendered(_templates().get_template(source.template).render(names).encode(), source.mode)
         for source in wanted
     }
     wheels = _wheels(model)
@@ -103,6 +94,21 @@ def render(target: str, model: Model) -> dict[PurePosixPath, Rendered]:
     config = as_toml(model.settings, header, WHEELS if wheels else "")
     files[CONFIG] = Rendered(config.encode(), 0o644)
     return {PurePosixPath(path): files[path] for path in sorted(files)}
+
+
+@cache
+def _templates() -> jinja2.Environment:
+    # nothing here is HTML; only_escaped stands for autoescape
+    environment = jinja2.Environment(  # noqa: S701
+        loader=jinja2.PackageLoader("nlinkshim.generator"),
+        undefined=jinja2.StrictUndefined,
+        finalize=only_escaped,
+        trim_blocks=True,
+        lstrip_blocks=True,
+        keep_trailing_newline=True,
+    )
+    environment.filters.update(FILTERS)
+    return environment
 
 
 def _wheels(model: Model) -> dict[str, bytes]:

@@ -130,9 +130,10 @@ class Model:
         """Whom the consumers log in as; None: a guest."""
         return self.users[0] if self.users else None
 
-    def secret(self, user: User) -> str:
-        """The Kubernetes Secret of a user."""
-        return f"{self.settings.name}-user-{user.name}"
+    @property
+    def client_uid(self) -> int:
+        """Whose the files are that consumers see."""
+        return self.client_user.uid if self.client_user else FIRST_UID
 
     def client_source(self, host: str) -> str:
         """What the consumers mount: the first share, down to where the FUSE mount is in it."""
@@ -163,7 +164,6 @@ class Model:
     def cifs_options(self) -> tuple[MountOption, ...]:
         """How clients mount the share with the kernel's CIFS client; credentials come apart from these."""
         given = self.settings
-        owner = self.client_user.uid if self.client_user else FIRST_UID
         rows = [
             (f"vers={_CIFS_VERSIONS[given.min_protocol]}", "the dialects that the server speaks"),
             ("rw", "as the share") if given.writable else ("ro", "as the share"),
@@ -182,8 +182,11 @@ class Model:
                 "echo_interval=5",
                 "a server that is silent is given up after 43 s; with the default of 60 it was 191 s",
             ),
-            (f"uid={owner}", "the share has no owners that a client could see: give all to this user,"),
-            (f"gid={owner}", "and to this group;"),
+            (
+                f"uid={self.client_uid}",
+                "the share has no owners that a client could see: give all to this user,",
+            ),
+            (f"gid={self.client_uid}", "and to this group;"),
             (
                 f"file_mode=0{'664' if given.writable else '444'}",
                 "everyone may read, whatever their container's user",

@@ -22,7 +22,7 @@ WHO: dict[str, dict[str, Any]] = {
     "users": {"users": ["media", "backup=1010"]},
     "guest": {"guest": True, "users": [], "encryption": "off"},
     "guest-and-user": {"guest": True, "encryption": "desired", "min_protocol": "SMB2_10"},
-    "rootless": {"rootless": True},
+    "rootless": {"rootless": True, "wide_links": False},
 }
 ACCESS: dict[str, dict[str, Any]] = {"ro": {}, "rw": {"writable": True}}
 # the other choices, which do not depend on each other
@@ -47,7 +47,7 @@ REST: dict[str, dict[str, Any]] = {
 def combinations() -> Iterator[tuple[str, str, Model]]:
     """The name of each combination, its target, and its model."""
     for target in TARGETS:
-        rows = (BASES, CONSUMERS, WHO, ACCESS, REST)
+        rows = (BASES, CONSUMERS, REST, WHO, ACCESS)
         for names in itertools.product(*rows):
             keys: dict[str, Any] = {}
             for row, name in zip(rows, names, strict=True):
