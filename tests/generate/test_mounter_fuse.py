@@ -1,0 +1,192 @@
+"""mounter heal and its kin, beside a real FUSE daemon that is killed, stopped, or never answers."""
+
+from __future__ import annotations
+
+import subprocess
+import time
+from collections.abc import Callable, Iterator
+from contextlib import AbstractContextManager
+from functools import partial
+from pathlib import Path
+
+import pytest
+from harness import gofuse, mounter, mounts, processes
+from harness.capability import require
+
+PATIENCE = 4
+LIMIT = 1
+QUICK = {"limit": LIMIT, "patience": PATIENCE}
+
+Run = Callable[..., AbstractContextManager[mounter.Mounter]]
+
+
+@pytest.fixture
+def shared(folder: Path) -> Iterator[Path]:
+    require("root")
+    with mounter.shared_folder(folder / "shared") as path:
+        yield path
+
+
+@pytest.fixture
+def run(mounter_script: Path, folder: Path) -> Run:
+    """run("heal", path): the script under Debian's shell and tools."""
+    return partial(mounter.running, mounter_script, folder, interpreter=("dash",))
+
+
+@pytest.fixture(params=["debian", "busybox"])
+def each_run(request: pytest.FixtureRequest, mounter_script: Path, folder: Path, run: Run) -> Run:
+    """The same, and once more under the shell and tools that Alpine has."""
+    if request.param == "debian":
+        return run
+    require("busybox")
+    tools = mounter.busybox_tools(folder / "bin")
+    return partial(mounter.running, mounter_script, folder, interpreter=(str(tools / "sh"),), path=tools)
+
+
+@pytest.fixture
+def mount(gofuse_program: Path, shared: Path) -> Callable[..., AbstractContextManager[mounts.FuseMount]]:
+    # nothing cached, so that each question reaches the daemon
+    return partial(gofuse.mount, gofuse_program, shared / "dfs", entry_timeout="0s", attr_timeout="0s")
+
+
+@pytest.fixture(autouse=True)
+def fuse_control() -> Iterator[None]:
+    """The control file system is mounted by the script, in its own namespace."""
+    there = Path("/sys/fs/fuse/connections").is_mount()
+    yield
+    assert Path("/sys/fs/fuse/connections").is_mount() == there
+
+
+def gone(path: Path) -> bool:
+    return mounts.topmost(path) is None
+
+
+def state(process: subprocess.Popen[bytes]) -> str:
+    return Path(f"/proc/{process.pid}/stat").read_text().rpartition(")")[2].split()[0]
+
+
+def test_a_killed_daemon_and_the_next(each_run, mount, shared, capsys):
+    """Its mount is taken away on the node, so that the next server can mount, and smbd sees that."""
+    with each_run("heal", shared / "dfs", **QUICK) as mounter:
+        with mount() as first:
+            mounter.wait_for("^alive", 5)
+            begin = time.monotonic()
+            first.kill()
+            with pytest.raises(OSError, match="not connected"):
+                any(first.path.iterdir())
+            processes.wait_until(lambda: gone(first.path), 5, "unmounting")
+            healed = time.monotonic() - begin
+        with mount() as second:
+            mounter.wait_for("^alive after .* (absent|dead)", 5)
+            assert any(second.path.iterdir())
+    with capsys.disabled():
+        print(f"\n  a dead mount was gone {healed:.1f} s after its daemon")
+
+
+def test_a_stopped_daemon_that_goes_on(run, mount, shared):
+    """Within the patience nothing is taken away: the daemon goes on where it was."""
+    with mount() as fuse, run("heal", shared / "dfs", limit=LIMIT, patience=60) as mounter:
+        mounter.wait_for("^alive", 5)
+        mount_id = mounts.topmost(fuse.path).mount_id
+        fuse.freeze()
+        mounter.wait_for("^hung", 10)
+        fuse.thaw()
+        mounter.wait_for("^alive after .* hung", 10)
+        assert mounts.topmost(fuse.path).mount_id == mount_id
+        assert any(fuse.path.iterdir())
+
+
+def test_a_stopped_daemon_that_does_not_go_on(run, mount, shared, capsys):
+    """Who waits could be killed, but nobody does that."""
+    with mount() as fuse, run("heal", shared / "dfs", **QUICK) as mounter:
+        mounter.wait_for("^alive", 5)
+        begin = time.monotonic()
+        fuse.freeze()
+        waiting = subprocess.Popen(["stat", str(fuse / "readme.txt")], stderr=subprocess.DEVNULL)
+        mounter.wait_for("^aborted", PATIENCE + 10)
+        waiting.wait(2)
+        freed = time.monotonic() - begin
+        processes.wait_until(lambda: gone(fuse.path), 5, "unmounting")
+    with capsys.disabled():
+        print(f"\n  stopped: who waited was free after {freed:.1f} s (patience {PATIENCE})")
+
+
+def test_a_daemon_that_never_answers(each_run, mount, shared, capsys):
+    """What waits for it is in D state, and no signal ends it. The connection is aborted, all are free, the
+    next server can mount."""
+    with mount(latency="1h") as fuse:
+        waiting = subprocess.Popen(["stat", str(fuse / "readme.txt")], stderr=subprocess.DEVNULL)
+        time.sleep(0.5)
+        waiting.kill()
+        time.sleep(0.5)
+        assert state(waiting) == "D", "it could be killed, so the test shows nothing"
+        with each_run("heal", shared / "dfs", **QUICK) as mounter:
+            begin = time.monotonic()
+            mounter.wait_for("^hung .*cannot be killed", 10)
+            mounter.wait_for("^aborted", PATIENCE + 10)
+            waiting.wait(2)
+            freed = time.monotonic() - begin
+            processes.wait_until(lambda: gone(fuse.path), 5, "unmounting")
+            with mount() as second:
+                mounter.wait_for("^alive", 5)
+                assert any(second.path.iterdir())
+    with capsys.disabled():
+        print(f"\n  never answers: who waited was free after {freed:.1f} s (patience {PATIENCE})")
+
+
+def test_a_mount_made_over_the_dead_one_stays(run, mount, shared, folder):
+    (folder / "new").mkdir()
+    (folder / "new/file").touch()
+    with mount() as first:
+        first.kill()
+        with mounts.bound(folder / "new", first.path), run("heal", first.path, **QUICK) as mounter:
+            mounter.wait_for("^alive", 5)
+            time.sleep(3)
+            assert (first / "file").exists()
+
+
+def test_a_file_system_that_fails_is_not_taken_away(run, shared, mount_scripted, folder):
+    require("mfusepy")
+    from harness import scripted
+
+    with scripted.mount(shared / "dfs", "lying", fail_while=folder / "fail", attr_timeout=0) as fuse:
+        (folder / "fail").touch()
+        with run("heal", shared / "dfs", limit=1, patience=1) as mounter:
+            mounter.wait_for("^failing", 5)
+            time.sleep(3)
+            assert not gone(fuse.path)
+            (folder / "fail").unlink()
+            mounter.wait_for("^alive after .* failing", 5)
+
+
+def test_the_end_is_quick_whatever_hangs(run, mount, shared):
+    """SIGTERM with a look that no signal ends: the loop does not wait for it, and leaves the mount alone."""
+    with mount(latency="1h") as fuse, run("heal", shared / "dfs", limit=1, patience=60) as mounter:
+        mounter.wait_for("cannot be killed", 15)
+        code, seconds = mounter.terminate()
+        assert code == 0
+        assert seconds < 1
+        assert not gone(fuse.path)
+        mounts.abort(fuse.device)
+
+
+def test_clear_before_the_server_starts(run, mount, shared):
+    with mount() as fuse:
+        with run("clear", fuse.path) as mounter:
+            assert mounter.process.wait(10) == 0
+            assert any(fuse.path.iterdir()), "a living mount was taken away"
+        fuse.kill()
+        with run("clear", fuse.path) as mounter:
+            assert mounter.process.wait(10) == 0
+        assert gone(fuse.path)
+    with run("clear", shared / "dfs") as mounter:
+        assert mounter.process.wait(10) == 0
+
+
+def test_wait_for_a_mount(run, mount, shared):
+    (shared / "dfs").mkdir()
+    with run("wait", shared / "dfs") as mounter:
+        time.sleep(2)
+        assert mounter.process.poll() is None
+        with mount():
+            assert mounter.process.wait(10) == 0
