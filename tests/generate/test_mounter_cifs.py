@@ -1,0 +1,195 @@
+"""mounter cifs with the kernel's SMB client, in an emulated machine: a server that restarts, one that is silent."""
+
+from __future__ import annotations
+
+import contextlib
+import os
+import re
+import shlex
+import signal
+import time
+from collections.abc import Callable, Iterator
+from contextlib import AbstractContextManager
+from pathlib import Path
+
+import pytest
+from harness import guest
+from harness.capability import require
+from harness.preload import Shim
+from harness.processes import wait_until
+from harness.samba import Server, Share, free_port
+
+from nlinkshim.generator.model import Model
+from nlinkshim.generator.settings import Settings
+
+TARGET = "/mnt/dfs"
+ACCOUNT = "nobody"
+PASSWORD = 'p,a"ss $word='
+SETTINGS = {"limit": 2, "patience": 6, "secrets": "/secrets"}
+# Notes each time the folder is listed and found empty, with no error: what a media server takes for "all deleted".
+WATCH = f"""
+    until [ -e /run/watch.end ]; do
+        if shown=$(ls {TARGET} 2>/dev/null); then [ -n "$shown" ] || echo empty; else echo error; fi
+        sleep 0.05
+    done | uniq -c
+"""
+
+Serve = Callable[..., AbstractContextManager[Server]]
+
+
+@pytest.fixture(scope="module")
+def machine(mounter_script: Path) -> Iterator[guest.Machine]:
+    require("guest", "smbd", "root")
+    files = {"/bin/mounter": mounter_script, f"/secrets/{ACCOUNT}": PASSWORD + "\n"}
+    with guest.boot(files) as machine:
+        yield machine
+
+
+@pytest.fixture
+def port() -> int:
+    return free_port()
+
+
+@pytest.fixture
+def serve_folder(mount_gofuse, serve_smb, folder: Path, shim: Shim, port: int) -> Serve:
+    """serve_folder(shift): a lying mount in a folder that is shared, its inode numbers shifted."""
+
+    @contextlib.contextmanager
+    def serve(shift: int = 0) -> Iterator[Server]:
+        with (
+            mount_gofuse("share/dfs", shift_inodes=shift),
+            serve_smb({"dfs": Share(folder / "share")}, env=shim(), port=port) as server,
+        ):
+            server.add_user(ACCOUNT, PASSWORD)
+            yield server
+
+    return serve
+
+
+class Mounter:
+    """The script at work in the guest."""
+
+    def __init__(self, machine: guest.Machine, port: int) -> None:
+        model = Model.of(Settings.of({"port": port}))
+        options = [option.text for option in model.cifs_options]
+        words = shlex.join(
+            ["mounter", "cifs", TARGET, model.client_source(guest.HOST), *options, f"user={ACCOUNT}"]
+        )
+        env = " ".join(f"NLINKSHIM_{name.upper()}={value}" for name, value in SETTINGS.items())
+        self._machine = machine
+        self.job = machine.start(f"echo $$ >/run/mounter.pid; {env} exec {words} >/run/mounter.log 2>&1")
+
+    def log(self) -> str:
+        return self._machine.run("cat /run/mounter.log", check=False).output
+
+    def said(self, pattern: str) -> bool:
+        return re.search(pattern, self.log(), re.MULTILINE) is not None
+
+    def wait_for(self, pattern: str, timeout: float) -> None:
+        try:
+            wait_until(lambda: time.sleep(0.2) or self.said(pattern), timeout, repr(pattern))
+        except TimeoutError as error:
+            raise AssertionError(f"{error}: {self.log()}") from error
+
+
+@contextlib.contextmanager
+def mounting(machine: guest.Machine, port: int) -> Iterator[Mounter]:
+    mounter = Mounter(machine, port)
+    try:
+        yield mounter
+    finally:
+        machine.run("kill $(cat /run/mounter.pid)", check=False)
+        try:
+            mounter.job.result(10)
+        finally:
+            machine.run(f"umount -l {TARGET}; rm -rf /run/nlinkshim /run/watch.end", check=False)
+
+
+@contextlib.contextmanager
+def watched(machine: guest.Machine) -> Iterator[Callable[[], str]]:
+    job = machine.start(WATCH)
+
+    def seen() -> str:
+        machine.run("touch /run/watch.end")
+        return job.result(90).output
+
+    yield seen
+
+
+def children(pid: int) -> set[int]:
+    return {int(child) for child in Path(f"/proc/{pid}/task/{pid}/children").read_text().split()}
+
+
+def test_it_waits_for_the_server_then_mounts(machine, serve_folder: Serve, port: int):
+    """No server yet: it goes on trying. Then the share is there; the password was in no command line and no file
+    is left of it; and SIGTERM ends script and mount at once."""
+    with mounting(machine, port) as mounter:
+        mounter.wait_for("cannot mount .*(refused|Unable|error)", 20)
+        with serve_folder():
+            mounter.wait_for("alive", 60)
+            assert "readme.txt" in machine.run(f"ls {TARGET}").output
+            assert machine.run("cat /run/nlinkshim/state").output == "alive\n"
+            assert machine.run("mounter ready").status == 0
+            line = machine.run(f"grep ' {TARGET} cifs ' /proc/mounts").output
+            for option in ("vers=3.1.1", "seal", "soft", "nosharesock", "echo_interval=5", "ro,", "uid=1000,"):
+                assert option in line, line
+            assert "serverino" not in line.replace("noserverino", "")
+            assert machine.run("ls /run/nlinkshim").output.split() == [
+                "staged",
+                "state",
+            ] or "credentials" not in (machine.run("ls /run/nlinkshim").output)
+            assert PASSWORD not in mounter.log()
+            ended = machine.run(
+                "kill $(cat /run/mounter.pid); while kill -0 $(cat /run/mounter.pid); do :; done 2>&-"
+            )
+            assert ended.seconds < 2
+            assert mounter.job.result().status == 0
+            assert TARGET not in machine.run("cat /proc/mounts").output
+
+
+def test_the_server_restarts(machine, serve_folder: Serve, port: int, capsys):
+    """Away for longer than the patience, and back with other inode numbers: the mount is alive again, and at no time
+    did the folder look empty."""
+    with mounting(machine, port) as mounter:
+        with serve_folder(0):
+            mounter.wait_for("alive", 30)
+        with watched(machine) as seen:
+            time.sleep(10)
+            with serve_folder(1_000_000):
+                back = time.monotonic()
+                mounter.wait_for("alive after .*(failing|hung)", 60)
+                seconds = time.monotonic() - back
+                assert "readme.txt" in machine.run(f"ls {TARGET}").output
+                shown = seen()
+        with capsys.disabled():
+            print(f"\n  server back: alive again after {seconds:.1f} s; meanwhile {shown.split()}")
+            print(mounter.log())
+        assert "empty" not in shown
+
+
+def test_a_connection_that_is_silent(machine, serve_folder: Serve, port: int, capsys):
+    """The server process of this connection is stopped, as a lost path or a stuck process would look. Another
+    connection works, so the mount is replaced by one that has it."""
+    with serve_folder() as server:
+        before = children(server.pid)
+        with mounting(machine, port) as mounter:
+            mounter.wait_for("alive", 30)
+            stopped = children(server.pid) - before
+            assert stopped
+            begin = time.monotonic()
+            for pid in stopped:
+                os.kill(pid, signal.SIGSTOP)
+            try:
+                mounter.wait_for("hung", 30)
+                mounter.wait_for("alive after .*hung", 60)
+                seconds = time.monotonic() - begin
+                assert "readme.txt" in machine.run(f"ls {TARGET}").output
+            finally:
+                for pid in stopped:
+                    with contextlib.suppress(ProcessLookupError):
+                        os.kill(pid, signal.SIGCONT)
+            with capsys.disabled():
+                print(
+                    f"\n  silent connection: alive again after {seconds:.1f} s (patience {SETTINGS['patience']})"
+                )
+                print(mounter.log())
