@@ -20,6 +20,11 @@ QUICK = {"limit": LIMIT, "patience": PATIENCE}
 Run = Callable[..., AbstractContextManager[mounter.Mounter]]
 
 
+@pytest.fixture(scope="module")
+def script(build_folder: Path) -> Path:
+    return mounter.generated(build_folder / "mounter-fuse")
+
+
 @pytest.fixture
 def shared(folder: Path) -> Iterator[Path]:
     require("root")
@@ -28,19 +33,19 @@ def shared(folder: Path) -> Iterator[Path]:
 
 
 @pytest.fixture
-def run(mounter_script: Path, folder: Path) -> Run:
+def run(script: Path, folder: Path) -> Run:
     """run("heal", path): the script under Debian's shell and tools."""
-    return partial(mounter.running, mounter_script, folder, interpreter=("dash",))
+    return partial(mounter.running, script, folder, interpreter=("dash",))
 
 
 @pytest.fixture(params=["debian", "busybox"])
-def each_run(request: pytest.FixtureRequest, mounter_script: Path, folder: Path, run: Run) -> Run:
+def each_run(request: pytest.FixtureRequest, script: Path, folder: Path, run: Run) -> Run:
     """The same, and once more under the shell and tools that Alpine has."""
     if request.param == "debian":
         return run
     require("busybox")
     tools = mounter.busybox_tools(folder / "bin")
-    return partial(mounter.running, mounter_script, folder, interpreter=(str(tools / "sh"),), path=tools)
+    return partial(mounter.running, script, folder, interpreter=(str(tools / "sh"),), path=tools)
 
 
 @pytest.fixture

@@ -12,6 +12,8 @@ from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
 from pathlib import Path
 
+from nlinkshim.generator import Settings, generate
+
 from . import mounts, processes
 
 MS_REC = 16384
@@ -32,6 +34,12 @@ TOOLS = [
     "timeout",
     "umount",
 ]
+
+
+def generated(folder: Path) -> Path:
+    """The script as `generate` writes it, below this folder."""
+    generate("kubernetes", folder, Settings())
+    return folder / "image/mounter"
 
 
 @contextlib.contextmanager
