@@ -254,6 +254,11 @@ def _relations(model: Model) -> list[tuple[str, bool, str]]:
             f"expected a path that ends in /{model.mount_name}, the last name of mount_path",
         ),
         (
+            "client_path",
+            given.consumer == "daemonset" and f"{given.client_path}/".startswith(f"{model.mount_parent}/"),
+            f"expected a path outside of {model.mount_parent}, which smbd shares, or binds, on its own node",
+        ),
+        (
             "service_address",
             bool(given.service_address) and given.service != "LoadBalancer",
             'only a Service with service = "LoadBalancer" can have one',

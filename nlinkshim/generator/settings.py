@@ -137,7 +137,7 @@ class Settings:
         choices=("csi", "daemonset"),
     )
     client_path: str = _key(
-        "/mnt/smb/dfs",
+        "/srv/smb/dfs",
         "where the DaemonSet mounts the share on each node; its last name must be mount_path's",
         check=checks.mount_path,
     )
