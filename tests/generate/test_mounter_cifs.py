@@ -124,8 +124,8 @@ def children(pid: int) -> set[int]:
 
 
 def test_it_waits_for_the_server_then_mounts(machine, serve_folder: Serve, port: int):
-    """No server yet: it goes on trying. Then the share is there, with the options of the model, and no file with
-    the password is left. SIGTERM ends the script and the mount at once."""
+    """No server yet: it goes on trying. Then the share is there, with the options of the model, and no file
+    with the password is left. SIGTERM ends the script and the mount at once."""
     with mounting(machine, port) as mounter:
         mounter.wait_for("cannot mount .*(refused|Unable|error)", 20)
         with serve_folder():

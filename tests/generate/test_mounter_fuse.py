@@ -184,8 +184,12 @@ def test_clear_before_the_server_starts(run, mount, shared):
         with run("clear", fuse.path) as mounter:
             assert mounter.process.wait(10) == 0
         assert gone(fuse.path)
+    (shared / "dfs").rmdir()
     with run("clear", shared / "dfs") as mounter:
         assert mounter.process.wait(10) == 0
+    assert (shared / "dfs").stat().st_mode & 0o777 == 0, (
+        "an empty folder could be listed in the mount's place"
+    )
 
 
 def test_wait_for_a_mount(run, mount, shared):

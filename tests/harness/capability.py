@@ -98,6 +98,7 @@ CAPABILITIES: dict[str, Callable[[], str | None]] = {
     "smbclient": _program("smbclient", "smbclient"),
     "podman": _program("podman", "podman"),
     "runc": _program("runc", "runc"),
+    "catatonit": _program("catatonit", "catatonit"),
     "busybox": _program("busybox", "busybox"),
     "strace": _program("strace", "strace"),
     "valgrind": _program("valgrind", "valgrind"),
