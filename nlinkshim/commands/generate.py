@@ -22,12 +22,13 @@ from nlinkshim.generator.toml import as_toml, read_toml
 
 
 def add_arguments(parser: argparse.ArgumentParser) -> None:
+    parser.usage = f"nlinkshim generate {{{','.join(TARGETS)}}} --out DIR [--config FILE] [--KEY VALUE ...]"
     add = parser.add_argument
     add("target", nargs="?", choices=TARGETS, help="what to write")
     add("--out", type=Path, metavar="DIR", help="the folder to write into")
     add("--config", type=Path, metavar="FILE", help="TOML file of keys")
     add("--force", action="store_true", help="overwrite files that differ, remove those of an earlier run")
-    add("--check", action="store_true", help="write nothing; exit 1 if DIR differs from what would be")
+    add("--check", action="store_true", help="write nothing; exit 1 if DIR is not as it would be written")
     add("--print-config", action="store_true", help="print a TOML file of all keys, and end")
     keys = parser.add_argument_group("keys")
     for field in table():
