@@ -21,7 +21,7 @@ CONSUMERS: dict[str, dict[str, Any]] = {"csi": {"consumer": "csi"}, "daemonset":
 WHO: dict[str, dict[str, Any]] = {
     "users": {"users": ["media", "backup=1010"]},
     "guest": {"guest": True, "users": [], "encryption": "off"},
-    "guest-and-user": {"guest": True, "encryption": "desired", "min_protocol": "SMB2_10"},
+    "guest-and-user": {"guest": True, "encryption": "off", "min_protocol": "SMB2_10"},
     "rootless": {"rootless": True, "wide_links": False},
 }
 ACCESS: dict[str, dict[str, Any]] = {"ro": {}, "rw": {"writable": True}}
