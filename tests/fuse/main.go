@@ -41,6 +41,7 @@ type server struct {
 	honesty honesty
 	latency time.Duration
 	plus    bool
+	owner   uint32
 	created uint64 // the last inode number given to a new file
 	shift   uint64 // what is added to every inode number but the root's
 }
@@ -76,6 +77,7 @@ func (n *node) fill(out *fuse.Attr, honest bool) {
 	out.Blocks = (e.size + 511) / 512
 	out.Mtime = 1700000000 + e.ino
 	out.Ctime, out.Atime = out.Mtime, out.Mtime
+	out.Owner = fuse.Owner{Uid: n.server.owner, Gid: n.server.owner}
 	switch {
 	case !honest || atomic.LoadInt32(&n.unlinked) != 0: // Nlink stays as go-fuse made it: 0
 	case e.folder != nil && n.server.honesty.folders:
@@ -208,6 +210,7 @@ func main() {
 	allowOther := flag.Bool("allow-other", true, "let other users in")
 	oddNames := flag.Bool("odd-names", false, "add names that are not UTF-8, or hold newlines and backslashes")
 	shift := flag.Uint64("shift-inodes", 0, "add this to every inode number but the root's, as if served anew")
+	owner := flag.Uint("owner", 0, "user and group id of all entries")
 	name := flag.String("name", "lying", "the mount shows as type fuse.NAME")
 	var links repeated
 	flag.Var(&links, "link", "add a symlink NAME=TARGET to the root (may be repeated)")
@@ -226,7 +229,7 @@ func main() {
 		top = newLibrary(links, *oddNames)
 	}
 	root := &node{
-		server: &server{honesty: policy, latency: *latency, plus: *plus, created: 1 << 41, shift: *shift},
+		server: &server{honesty: policy, latency: *latency, plus: *plus, owner: uint32(*owner), created: 1 << 41, shift: *shift},
 		entry:  entry{ino: 1, mode: syscall.S_IFDIR | 0755, folder: top},
 	}
 	options := &fs.Options{AttrTimeout: attrTimeout, EntryTimeout: entryTimeout}

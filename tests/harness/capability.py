@@ -97,6 +97,8 @@ CAPABILITIES: dict[str, Callable[[], str | None]] = {
     "smbd": _program("smbd", "samba"),
     "smbclient": _program("smbclient", "smbclient"),
     "podman": _program("podman", "podman"),
+    "buildah": _program("buildah", "buildah"),
+    "mmdebstrap": _program("mmdebstrap", "mmdebstrap"),
     "runc": _program("runc", "runc"),
     "catatonit": _program("catatonit", "catatonit"),
     "busybox": _program("busybox", "busybox"),

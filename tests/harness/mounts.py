@@ -17,6 +17,8 @@ from typing import Any
 from . import processes
 
 MS_BIND = 4096
+MS_REC = 1 << 14
+MS_SHARED = 1 << 20
 MNT_DETACH = 2
 _libc = ctypes.CDLL(None, use_errno=True)
 
@@ -65,6 +67,12 @@ def detach_top(point: Path) -> None:
         raise OSError(error, f"unmounting {point}: {os.strerror(error)}")
 
 
+def detach_below(folder: Path) -> None:
+    for line in reversed(mount_lines()):
+        if folder in line.point.parents:
+            detach(line.point)
+
+
 def abort(device: tuple[int, int]) -> None:
     """Fail every request that waits for a FUSE daemon. Tasks in D state survive everything else."""
     with contextlib.suppress(OSError):
@@ -79,9 +87,7 @@ def temporary_folder(prefix: str = "nlinkshim-test-") -> Iterator[Path]:
     try:
         yield folder
     finally:
-        for line in reversed(mount_lines()):
-            if folder in line.point.parents:
-                detach(line.point)
+        detach_below(folder)
         subprocess.run(["rm", "-rf", "--one-file-system", str(folder)], check=False, timeout=20)
 
 
@@ -101,6 +107,11 @@ def mounted(
 def bound(source: Path, target: Path) -> Iterator[Path]:
     with mounted(str(source), target, None, MS_BIND):
         yield target
+
+
+def share(point: Path) -> None:
+    """Make what is mounted below it later appear in the mount namespaces that were made from this one."""
+    mount("none", point, None, MS_SHARED | MS_REC)
 
 
 class FuseMount:

@@ -95,7 +95,7 @@ def free_port() -> int:
         return int(probe.getsockname()[1])
 
 
-def _answers(port: int) -> bool:
+def answers(port: int) -> bool:
     with contextlib.suppress(OSError), socket.create_connection(("127.0.0.1", port), 0.2):
         return True
     return False
@@ -133,7 +133,7 @@ def serve(
         def ready() -> bool:
             if process.poll() is not None:
                 raise RuntimeError(f"smbd ended with {process.returncode}: {server.log()[-3000:]}")
-            return _answers(port)
+            return answers(port)
 
         try:
             processes.wait_until(ready, 15, "starting smbd")

@@ -1,0 +1,34 @@
+"""Containers of what is generated: built once each, on a base made of Debian's packages."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterator
+from contextlib import AbstractContextManager
+from functools import partial
+from pathlib import Path
+
+import pytest
+from harness import gofuse, images
+from harness.capability import require
+from harness.mounts import FuseMount
+
+
+@pytest.fixture(scope="session")
+def store() -> Iterator[images.Store]:
+    require("root", "podman", "buildah", "runc", "mmdebstrap")
+    with images.store() as store:
+        yield store
+
+
+@pytest.fixture(scope="session")
+def image(store: images.Store) -> Iterator[images.Builder]:
+    """image(key=value, ...): the image of smbd that these settings make."""
+    images.import_debian(store)
+    with images.builder(store) as builder:
+        yield builder
+
+
+@pytest.fixture
+def dfs(image: images.Builder, gofuse_program: Path) -> Callable[..., AbstractContextManager[FuseMount]]:
+    """dfs(nlink="0", ...): mounts go-fuse where the containers expect it, by the flags of its main.go."""
+    return partial(gofuse.mount, gofuse_program, image.parent / "dfs")

@@ -1,0 +1,124 @@
+"""The generated container over time: it starts, its mount dies and comes back, it ends."""
+
+from __future__ import annotations
+
+import re
+import time
+from collections.abc import Callable
+from pathlib import Path
+
+import pytest
+from harness import mounts, processes
+from harness.images import SHIM, Container
+
+pytestmark = pytest.mark.timeout(300)  # the first test that needs an image builds it
+
+LISTED = "readme.txt                          N       42"
+
+
+def test_the_preload_is_smbds_alone(image, dfs):
+    """Not the watcher's, which runs beside it, nor of what is run in the container: the health check, say."""
+    with dfs(), image(shares=["dfs=."]).serving() as container:
+        found: dict[bool, set[str]] = {True: set(), False: set()}
+        for pid, args in container.processes().items():
+            environment = Path(f"/proc/{pid}/environ").read_bytes()
+            mapped = SHIM in Path(f"/proc/{pid}/maps").read_text()
+            assert mapped == (b"LD_PRELOAD" in environment), args
+            found[mapped].add(args.split()[0])
+        assert found == {True: {"smbd"}, False: {"/bin/sh", "sleep"}}
+        assert "LD_PRELOAD" not in container.inside("env").stdout
+
+
+def test_sigterm_ends_it(image, dfs):
+    with (
+        dfs(),
+        image(sentinel="readme.txt").serving() as container,
+        container.staying_client("dfs") as client,
+    ):
+        assert LISTED in client.ask("ls dfs\\*")
+        seconds = container.stop()
+        print(f"\nstopped with a client connected in {seconds:.2f} s")
+        assert seconds < 2
+
+
+def test_sigterm_ends_it_before_it_serves(image):
+    with image(sentinel="readme.txt", mount_wait=60).started() as container:
+        time.sleep(0.5)
+        seconds = container.stop()
+        print(f"\nstopped while it waited for the mount in {seconds:.2f} s")
+        assert seconds < 2
+
+
+def test_it_waits_for_the_mount(image, dfs):
+    with image(sentinel="readme.txt", mount_wait=60).started() as container:
+        time.sleep(1.5)
+        assert "serving" not in container.log()
+        with dfs():
+            processes.wait_until(container.serves, 5, "serving the mount that came late")
+            assert container.client("dfs", "ls dfs\\readme.txt").returncode == 0
+
+
+def test_a_client_outlives_the_mount(image, dfs):
+    """The share is the mount's parent: one connection, from before the daemon died to after it came back."""
+    with (
+        dfs() as mount,
+        image(sentinel="readme.txt").serving() as container,
+        container.staying_client("dfs") as client,
+    ):
+        assert LISTED in client.ask("ls dfs\\readme.txt")
+        kill_and_see(container, mount)
+        assert "NT_STATUS_" in client.ask("ls dfs\\readme.txt")
+        with dfs():
+            seconds = until(lambda: LISTED in client.ask("ls dfs\\readme.txt"))
+            print(f"\nparent shared: the client listed again {seconds:.2f} s after the remount")
+            assert seconds < 2
+            assert container.health() == (True, "")
+
+
+def test_a_watched_share_is_closed_for_its_clients(image, dfs):
+    """The share is the mount: smbd would answer its old clients with errors for good. Closed, it makes them
+    connect to the share anew, which the kernel's client does by itself and smbclient when told."""
+    with dfs() as mount, image(sentinel="readme.txt", shares=["dfs=."]).serving() as container:
+        with container.staying_client("dfs") as client:
+            assert LISTED in client.ask("ls readme.txt")
+            kill_and_see(container, mount)
+            assert "NT_STATUS_ACCESS_DENIED" in client.ask("ls readme.txt")
+            with dfs():
+                closed = until(lambda: "NT_STATUS_NETWORK_NAME_DELETED" in client.ask("ls readme.txt"))
+                client.ask("tcon dfs")
+                assert LISTED in client.ask("ls readme.txt")
+                print(
+                    f"\nmount shared: smbd closed the share for the client {closed:.2f} s after the remount"
+                )
+                assert closed < 3
+                assert container.health() == (True, "")
+        assert "/srv/fuse/dfs was mounted anew: clients of dfs connect anew" in container.log()
+
+
+def kill_and_see(container: Container, mount: mounts.FuseMount) -> None:
+    """Kill the daemon, see the health check fail, and unmount."""
+    assert container.health() == (True, "")
+    mount.kill()
+    healthy, said = container.health()
+    assert not healthy and re.match("unhealthy: .*NT_STATUS_", said), said
+    mounts.detach(mount.path)
+    assert not container.health()[0], "an empty folder is no mount"
+
+
+def until(condition: Callable[[], bool]) -> float:
+    """Seconds until it holds."""
+    begin = time.monotonic()
+    processes.wait_until(condition, 15, "the client's recovery")
+    return time.monotonic() - begin
+
+
+def test_health_of_a_mount_that_hangs(image, dfs):
+    with dfs() as mount, image(sentinel="readme.txt").serving() as container:
+        mount.freeze()
+        begin = time.monotonic()
+        healthy, said = container.health()
+        seconds = time.monotonic() - begin
+        print(f"\nthe health check gave a stopped daemon up after {seconds:.1f} s: {said}")
+        assert not healthy and seconds < 8
+        mount.thaw()
+        processes.wait_until(lambda: container.health()[0], 10, "the health check's recovery")

@@ -1,0 +1,354 @@
+"""The images that `nlinkshim generate` describes, built and run for real, in a store of the tests' own."""
+
+from __future__ import annotations
+
+import contextlib
+import functools
+import itertools
+import os
+import shutil
+import subprocess
+import sys
+import time
+from collections.abc import Iterator
+from dataclasses import dataclass, field
+from pathlib import Path
+
+from . import mounts, processes
+from .samba import answers, free_port
+
+CHECKOUT = Path(__file__).parents[2]
+CACHE = CHECKOUT / "build" / "images"  # what takes long to fetch: the base, the wheels that ours needs
+DEBIAN = "docker.io/library/debian:bookworm-slim"
+PASSWORD = "correct horse, battery"  # noqa: S105
+USER = f"media%{PASSWORD}"
+SHIM = "/usr/local/lib/nlinkshim.so"
+
+STORAGE = """\
+[storage]
+driver = "overlay"
+graphroot = "{folder}/root"
+runroot = "{folder}/run"
+"""
+# The machine may not raise limits, and has no systemd.
+CONTAINERS = """\
+[containers]
+default_ulimits = ["nofile=20000:20000", "nproc=1000:1000"]
+[engine]
+runtime = "runc"
+cgroup_manager = "cgroupfs"
+events_logger = "file"
+tmp_dir = "{folder}/tmp"
+"""
+
+
+@dataclass(frozen=True)
+class Outcome:
+    """What a container did that ended by itself."""
+
+    code: int
+    said: str  # its lines on stderr, without those of the engine
+
+    def refused(self, code: int, *words: str) -> bool:
+        """Whether it refused to start, in one line with these words."""
+        lines = [line for line in self.said.splitlines() if line.startswith("nlinkshim: ")]
+        refusals = [line for line in lines if line.startswith("nlinkshim: refusing to start: ")]
+        return self.code == code and len(refusals) == 1 and all(word in refusals[0] for word in words)
+
+
+@dataclass(frozen=True)
+class Store:
+    """Podman and buildah on a store in `folder`, that nothing else on the machine sees."""
+
+    folder: Path
+
+    @property
+    def env(self) -> dict[str, str]:
+        kept = {name: value for name, value in os.environ.items() if not name.startswith("NLINKSHIM_")}
+        return kept | {
+            "CONTAINERS_STORAGE_CONF": f"{self.folder}/storage.conf",
+            "CONTAINERS_CONF": f"{self.folder}/containers.conf",
+            "BUILDAH_ISOLATION": "chroot",
+            "PATH": f"{Path(sys.executable).parent}:{os.environ['PATH']}:/usr/sbin",
+        }
+
+    def run(
+        self, *words: object, check: bool = True, timeout: float = 60, **env: str
+    ) -> subprocess.CompletedProcess[str]:
+        command = [str(word) for word in words]
+        return processes.run(command, env=self.env | env, check=check, timeout=timeout)
+
+    def podman(self, *words: object, check: bool = True, timeout: float = 60) -> str:
+        """What podman prints."""
+        return self.run("podman", *words, check=check, timeout=timeout).stdout.strip()
+
+    def derive(self, name: str, containerfile: str) -> str:
+        """Build an image from this text, which copies nothing."""
+        path = self.folder / f"{name}.containerfile"
+        path.write_text(containerfile)
+        self.run("buildah", "bud", "--format=docker", "--tag", name, "--file", path, self.folder, timeout=300)
+        return name
+
+
+@contextlib.contextmanager
+def store() -> Iterator[Store]:
+    """A store that goes with its block; or the one in NLINKSHIM_TEST_STORE, which keeps its layers."""
+    with contextlib.ExitStack() as stack:
+        if kept := os.environ.get("NLINKSHIM_TEST_STORE"):
+            folder = Path(kept)
+            folder.mkdir(parents=True, exist_ok=True)
+        else:
+            folder = stack.enter_context(mounts.temporary_folder("nlst-"))  # short, for the sockets in it
+        (folder / "storage.conf").write_text(STORAGE.format(folder=folder))
+        (folder / "containers.conf").write_text(CONTAINERS.format(folder=folder))
+        mine = Store(folder)
+        try:
+            yield mine
+        finally:
+            mine.podman("rm", "--force", "--all", "--time", "1", check=False)
+            mounts.detach_below(folder)
+
+
+def import_debian(into: Store) -> None:
+    """Make the base image of Debian's packages: there may be no registry to pull it from."""
+    if into.run("podman", "image", "exists", DEBIAN, check=False).returncode == 0:
+        return
+    archive = CACHE / "bookworm.tar"
+    if not archive.exists():
+        CACHE.mkdir(parents=True, exist_ok=True)
+        part = archive.with_suffix(".part.tar")
+        processes.run(["mmdebstrap", "--quiet", "--variant=minbase", "bookworm", str(part)], timeout=300)
+        part.rename(archive)
+    into.podman("import", "--quiet", archive, DEBIAN, timeout=120)
+
+
+@functools.cache
+def wheels() -> Path:
+    """A folder with the wheel of this checkout and all that it needs, for the Python of the Debian base."""
+    folder = CACHE / "wheels"
+    pip = [sys.executable, "-m", "pip", "--quiet", "--disable-pip-version-check"]
+    fresh = folder.with_suffix(".fresh")
+    shutil.rmtree(fresh, ignore_errors=True)
+    processes.run([*pip, "wheel", "--no-deps", "--wheel-dir", str(fresh), str(CHECKOUT)], timeout=300)
+    (wheel,) = fresh.glob("nlinkshim-*.whl")
+    if not folder.is_dir():
+        python = ["--only-binary=:all:", "--python-version=3.11", "--implementation=cp"]
+        processes.run([*pip, "download", *python, "--dest", str(folder), str(wheel)], timeout=300)
+    for old in folder.glob("nlinkshim-*.whl"):
+        old.unlink()
+    shutil.move(wheel, folder)
+    shutil.rmtree(fresh)
+    return folder
+
+
+@dataclass(frozen=True)
+class Image:
+    """A generated folder, whose image of smbd is built."""
+
+    store: Store
+    folder: Path
+    name: str
+    port: int
+    parent: Path  # of the mount, on this machine
+
+    @contextlib.contextmanager
+    def started(self, *flags: object, secrets: Path | None = None) -> Iterator[Container]:
+        """A container, started by the generated script `run`. `flags` of podman's go to it too."""
+        env = {} if secrets is None else {"SECRETS": str(secrets)}
+        ours = ["--network=host", "--restart=no", "--read-only-tmpfs=false"]
+        try:
+            self.store.run(self.folder / "run", *ours, *flags, **env)
+            yield Container(self)
+        finally:
+            self.store.podman("rm", "--force", "--time", "1", self.container, check=False)
+
+    @contextlib.contextmanager
+    def serving(self, *flags: object) -> Iterator[Container]:
+        with self.started(*flags) as container:
+            processes.wait_until(container.serves, 15, "starting the container")
+            yield container
+
+    def run_to_its_end(self, *flags: object, secrets: Path | None = None) -> Outcome:
+        """What became of a container that is to refuse to start."""
+        with self.started(*flags, secrets=secrets) as container:
+            code = int(self.store.podman("wait", self.container))
+            return Outcome(code, container.log())
+
+    @property
+    def container(self) -> str:
+        return f"{self.name}-smbd"
+
+
+@dataclass(frozen=True)
+class Container:
+    """A container that runs."""
+
+    image: Image
+
+    @property
+    def pid(self) -> int:
+        """Of its first process, as this machine numbers it."""
+        return int(self._podman("inspect", "--format={{.State.Pid}}", self.image.container))
+
+    def _podman(self, *words: object, check: bool = True) -> str:
+        return self.image.store.podman(*words, check=check)
+
+    def serves(self) -> bool:
+        state = self._podman("inspect", "--format={{.State.Status}}", self.image.container)
+        assert state != "exited", self.log()
+        return answers(self.image.port)
+
+    def log(self) -> str:
+        done = self.image.store.run("podman", "logs", self.image.container)
+        return done.stdout + done.stderr
+
+    def health(self) -> tuple[bool, str]:
+        """The health check's verdict, and what it printed last."""
+        done = self.image.store.run("podman", "healthcheck", "run", self.image.container, check=False)
+        said = self._podman(
+            "inspect", "--format={{range .State.Healthcheck.Log}}{{.Output}}{{end}}", self.image.container
+        )
+        return done.returncode == 0, said
+
+    def inside(self, *words: str) -> subprocess.CompletedProcess[str]:
+        """Run a command in it. Its exit status is for the caller to judge."""
+        return self.image.store.run("podman", "exec", self.image.container, *words, check=False)
+
+    def processes(self) -> dict[int, str]:
+        """Its processes as this machine numbers them, with their command lines."""
+        lines = self._podman("top", self.image.container, "hpid,args").splitlines()[1:]
+        return {int(pid): args for pid, args in (line.split(maxsplit=1) for line in lines)}
+
+    def stop(self) -> float:
+        """Seconds that it takes to end."""
+        begin = time.monotonic()
+        self._podman("stop", "--time=10", self.image.container)
+        return time.monotonic() - begin
+
+    def client(
+        self, share: str, command: str, *flags: str, user: str | None = USER
+    ) -> subprocess.CompletedProcess[str]:
+        """Run smbclient commands from this machine. Its exit status is for the caller to judge."""
+        return processes.run([*self.smbclient(share, *flags, user=user), "-c", command], check=False)
+
+    def smbclient(self, share: str, *flags: str, user: str | None = USER) -> list[str]:
+        who = ["-N"] if user is None else ["-U", user]
+        return [
+            "smbclient",
+            f"//127.0.0.1/{share}",
+            f"--port={self.image.port}",
+            "-s",
+            "/dev/null",
+            *who,
+            *flags,
+        ]
+
+    @contextlib.contextmanager
+    def staying_client(self, share: str) -> Iterator[StayingClient]:
+        process = subprocess.Popen(
+            ["stdbuf", "--output=L", *self.smbclient(share)],
+            stdin=subprocess.PIPE,
+            stdout=subprocess.PIPE,
+            stderr=subprocess.STDOUT,
+            text=True,
+        )
+        try:
+            yield StayingClient(process)
+        finally:
+            process.kill()
+            process.communicate()
+
+
+@dataclass(frozen=True)
+class StayingClient:
+    """One smbclient, that is, one connection to the server, that is given a command after the other.
+
+    Each command must print something. smbclient waits for more input even if it has read the next line
+    already, so that must come later.
+    """
+
+    process: subprocess.Popen[str]
+    asked: list[str] = field(default_factory=list)
+
+    def ask(self, command: str) -> str:
+        """What it prints for a command. A second one that it does not know marks the end."""
+        self.asked.append(command)
+        mark = f"mark{len(self.asked)}"
+        self._send(command)
+        lines = [self._line()]
+        self._send(mark)
+        while True:
+            line = self._line()
+            if line.startswith(f"{mark}: command not found"):
+                return "".join(lines)
+            lines.append(line)
+
+    def _send(self, line: str) -> None:
+        assert self.process.stdin is not None
+        self.process.stdin.write(f"{line}\n")
+        self.process.stdin.flush()
+
+    def _line(self) -> str:
+        assert self.process.stdout is not None
+        line = self.process.stdout.readline()
+        while line.startswith('Try "help"'):
+            line = self.process.stdout.readline()
+        assert line, f"smbclient ended: {self.asked}"
+        return line
+
+
+@dataclass(frozen=True)
+class Builder:
+    """Generates folders and builds their image of smbd, each combination of settings once."""
+
+    store: Store
+    folder: Path
+    port: int
+    built: dict[tuple[tuple[str, str], ...], Image] = field(default_factory=dict)
+    numbers: Iterator[int] = field(default_factory=itertools.count)
+
+    @property
+    def parent(self) -> Path:
+        """Where mounts belong. It is shared, so what is mounted below appears in containers."""
+        return self.folder / "srv"
+
+    def __call__(self, **settings: object) -> Image:
+        key = tuple(sorted((name, repr(value)) for name, value in settings.items()))
+        if key not in self.built:
+            self.built[key] = self._build(f"nlst{next(self.numbers)}", settings)
+        return self.built[key]
+
+    def generate(self, name: str, settings: dict[str, object]) -> Path:
+        from nlinkshim.generator import Settings, generate
+
+        folder = self.folder / name
+        given = {
+            "mount_path": f"{self.parent}/dfs",
+            "mount_wait": 2,
+            "container_port": self.port,
+            "wheels": str(wheels()),
+            "name": name,
+            "tag": name,
+        } | settings
+        generate("container", folder, Settings.of(given))
+        (folder / "secrets").mkdir(mode=0o700)
+        for user in given.get("users", ["media"]):
+            secret = folder / "secrets" / user.partition("=")[0]
+            secret.write_text(PASSWORD)
+            secret.chmod(0o600)
+        return folder
+
+    def _build(self, name: str, settings: dict[str, object]) -> Image:
+        folder = self.generate(name, settings)
+        self.store.run(folder / "build", "--layers", timeout=600, ENGINE="buildah", IMAGES="smbd")
+        return Image(self.store, folder, name, self.port, self.parent)
+
+
+@contextlib.contextmanager
+def builder(into: Store) -> Iterator[Builder]:
+    with mounts.temporary_folder("nlinkshim-images-") as folder:
+        made = Builder(into, folder, free_port())
+        made.parent.mkdir()
+        with mounts.bound(made.parent, made.parent):
+            mounts.share(made.parent)
+            yield made
