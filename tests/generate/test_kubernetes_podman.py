@@ -215,8 +215,9 @@ def test_liveness_finds_an_smbd_that_is_stuck(pod: Pod):
 
 
 def test_the_pod_goes(pod: Pod):
-    """The dead mount that a killed FUSE server leaves on the node is taken away by what heals. Clients then get
-    an error, and no empty folder."""
+    """What heals takes away the dead mount that a killed FUSE server leaves on the node. Clients then get an
+    error, and no empty folder."""
+
     pod.store.podman("kill", "--signal=KILL", pod.container("fuse"))
     pod.store.podman("stop", "--time=1", pod.container("fuse"), check=False)
     processes.wait_until(lambda: topmost(pod.mount) is None, 20, "clearing the mount")

@@ -164,9 +164,9 @@ def test_a_file_system_that_fails_is_not_taken_away(run, shared, mount_scripted,
             mounter.wait_for("^alive after .* failing", 5)
 
 
-def test_the_end_is_quick_whatever_hangs(run, mount, shared):
+def test_the_end_is_quick_whatever_hangs(each_run, mount, shared):
     """SIGTERM with a look that no signal ends: the loop does not wait for it, and leaves the mount alone."""
-    with mount(latency="1h") as fuse, run("heal", shared / "dfs", limit=1, patience=60) as mounter:
+    with mount(latency="1h") as fuse, each_run("heal", shared / "dfs", limit=1, patience=60) as mounter:
         mounter.wait_for("cannot be killed", 15)
         code, seconds = mounter.terminate()
         assert code == 0
