@@ -102,8 +102,8 @@ def test_several_shares_and_users(image, dfs, folder: Path):
 def own_base(image, store: Store) -> str:
     """An image of a user's: Debian with Samba in it, and a user, an entrypoint and a command of its own."""
     built = image(sentinel="readme.txt")
-    bud = ["buildah", "bud", "--layers", "--target=build", "--tag=nlst-build", built.folder / "image"]
-    store.run(*bud, timeout=300)
+    bud = ["buildah", "bud", "--layers", "--format=docker", "--target=build", "--tag=nlst-build"]
+    store.run(*bud, built.folder / "image", timeout=300)
     ours = f"/opt/nlinkshim /wheels /smbd {SHIM}"
     text = (
         f'FROM localhost/nlst-build\nRUN rm -r {ours}\nUSER 33\nENTRYPOINT ["/bin/false"]\nCMD ["nothing"]\n'

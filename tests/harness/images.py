@@ -5,6 +5,7 @@ from __future__ import annotations
 import contextlib
 import functools
 import itertools
+import json
 import os
 import shutil
 import subprocess
@@ -205,10 +206,8 @@ class Container:
     def health(self) -> tuple[bool, str]:
         """The health check's verdict, and what it printed last."""
         done = self.image.store.run("podman", "healthcheck", "run", self.image.container, check=False)
-        said = self._podman(
-            "inspect", "--format={{range .State.Healthcheck.Log}}{{.Output}}{{end}}", self.image.container
-        )
-        return done.returncode == 0, said
+        log = self._podman("inspect", "--format={{json .State.Healthcheck.Log}}", self.image.container)
+        return done.returncode == 0, json.loads(log)[-1]["Output"]
 
     def inside(self, *words: str) -> subprocess.CompletedProcess[str]:
         """Run a command in it. Its exit status is for the caller to judge."""
