@@ -2,13 +2,17 @@
 
 from __future__ import annotations
 
+import os
 import re
+import shutil
+import signal
 import time
 from collections.abc import Callable
 from pathlib import Path
 
 import pytest
 from harness import mounts, processes
+from harness.capability import require
 from harness.images import SHIM, Container
 
 pytestmark = pytest.mark.timeout(300)  # the first test that needs an image builds it
@@ -122,3 +126,33 @@ def test_health_of_a_mount_that_hangs(image, dfs):
         assert not healthy and seconds < 8
         mount.thaw()
         processes.wait_until(lambda: container.health()[0], 10, "the health check's recovery")
+
+
+def test_under_s6(image, dfs, folder: Path):
+    """The entrypoint as a run script: smbd takes its place, is started again when it dies, ends when told."""
+    require("s6-supervise")
+    supervisor = folder / "s6-supervise"
+    shutil.copy(shutil.which("s6-supervise"), supervisor)
+    (library,) = Path("/usr/lib").glob("*-linux-gnu/libskarnet.so.2.*[0-9].[0-9]*")
+    shutil.copy(library, folder / re.sub(r"(so\.\d+\.\d+).*", r"\1", library.name))
+    (folder / "run").write_text("#!/bin/sh\nexec /usr/local/bin/entrypoint\n")
+    (folder / "run").chmod(0o755)
+    flags = [
+        f"--volume={folder}:/s6:ro",
+        "--tmpfs=/service",
+        f"--volume={folder}/run:/service/run:ro",
+        "--env=LD_LIBRARY_PATH=/s6",
+        '--entrypoint=["/s6/s6-supervise", "/service"]',
+    ]
+    with dfs(), image(sentinel="readme.txt", shares=["dfs=."]).serving(*flags) as container:
+        first = running(container, "smbd")
+        os.kill(min(first), signal.SIGKILL)
+        processes.wait_until(lambda: not first & running(container, "smbd"), 5, "the end of all smbds")
+        processes.wait_until(container.serves, 10, "serving again")
+        assert LISTED in container.client("dfs", "ls readme.txt").stdout
+        processes.wait_until(lambda: len(running(container, "watch-shares")) == 1, 5, "the old watcher's end")
+        assert container.stop() < 2
+
+
+def running(container: Container, name: str) -> set[int]:
+    return {pid for pid, args in container.processes().items() if name in args.split("--")[0]}

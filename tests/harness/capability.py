@@ -102,6 +102,7 @@ CAPABILITIES: dict[str, Callable[[], str | None]] = {
     "runc": _program("runc", "runc"),
     "catatonit": _program("catatonit", "catatonit"),
     "busybox": _program("busybox", "busybox"),
+    "s6-supervise": _program("s6-supervise", "s6"),
     "strace": _program("strace", "strace"),
     "valgrind": _program("valgrind", "valgrind"),
     "readelf": _program("readelf", "binutils"),
