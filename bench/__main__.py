@@ -11,7 +11,16 @@ from pathlib import Path
 
 from harness import mounts
 
-from . import calls_paired, instructions, smb_listing, system_calls, verify_memory, verify_walk, walk_cold
+from . import (
+    calls_paired,
+    instructions,
+    smb_conf,
+    smb_listing,
+    system_calls,
+    verify_memory,
+    verify_walk,
+    walk_cold,
+)
 from .machine import describe
 from .report import Results, Section
 from .setting import Bench
@@ -26,6 +35,7 @@ QUESTIONS = {
         verify_memory,
         walk_cold,
         smb_listing,
+        smb_conf,
     )
 }
 RESULTS = Path(__file__).with_name("RESULTS.md")

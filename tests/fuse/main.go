@@ -210,6 +210,7 @@ func main() {
 	allowOther := flag.Bool("allow-other", true, "let other users in")
 	oddNames := flag.Bool("odd-names", false, "add names that are not UTF-8, or hold newlines and backslashes")
 	shift := flag.Uint64("shift-inodes", 0, "add this to every inode number but the root's, as if served anew")
+	xattrs := flag.Bool("xattrs", false, "be asked for extended attributes (go-fuse's default) and have none")
 	owner := flag.Uint("owner", 0, "user and group id of all entries")
 	name := flag.String("name", "lying", "the mount shows as type fuse.NAME")
 	var links repeated
@@ -234,7 +235,7 @@ func main() {
 	}
 	options := &fs.Options{AttrTimeout: attrTimeout, EntryTimeout: entryTimeout}
 	options.MountOptions = fuse.MountOptions{
-		AllowOther: *allowOther, FsName: "gofuse", Name: *name, DirectMount: true, DisableXAttrs: true,
+		AllowOther: *allowOther, FsName: "gofuse", Name: *name, DirectMount: true, DisableXAttrs: !*xattrs,
 	}
 	// A stopped or killed tester must not leave the server behind, so it goes with its mount.
 	fuseServer, err := fuse.NewServer(&listingMarker{fs.NewNodeFS(root, options)}, flag.Arg(0), &options.MountOptions)
