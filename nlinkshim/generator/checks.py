@@ -119,7 +119,9 @@ def label(value: str) -> str | None:
     return "expected a label such as kubernetes.io/hostname=node1"
 
 
-dns_label = _matching(r"[a-z0-9](?:[a-z0-9-]{0,38}[a-z0-9])?", "up to 40 lower case letters, digits and -")
+dns_label = _matching(
+    r"[a-z](?:[a-z0-9-]{0,38}[a-z0-9])?", "up to 40 lower case letters, digits and -, a letter first"
+)
 registry = _matching(
     r"[A-Za-z0-9][A-Za-z0-9.-]*(?::[0-9]{1,5})?(?:/[a-z0-9][a-z0-9._-]*)*", "a registry, such as ghcr.io/me"
 )

@@ -11,6 +11,7 @@ Service and NetworkPolicy. It runs a probe only when asked to, so the probes' co
 
 from __future__ import annotations
 
+import contextlib
 import json
 import os
 import shutil
@@ -70,22 +71,9 @@ class Pod:
 
     def listing(self) -> str:
         """What a client on this machine sees."""
-        done = processes.run(
-            [
-                *(
-                    "smbclient",
-                    "//127.0.0.1/dfs",
-                    f"--port={self.port}",
-                    "-s",
-                    "/dev/null",
-                    "-U",
-                    images.USER,
-                ),
-                *("--client-protection=encrypt", "-c", "ls dfs\\*"),
-            ],
-            check=False,
-        )
-        return done.stdout
+        where = ["//127.0.0.1/dfs", f"--port={self.port}", "-s", "/dev/null", "-U", images.USER]
+        command = ["smbclient", *where, "--client-protection=encrypt", "-c", "ls dfs\\*"]
+        return processes.run(command, check=False).stdout
 
     def probe(self, kind: str) -> bool:
         """What the command of smbd's probe finds."""
@@ -134,6 +122,8 @@ def pod(image: images.Builder, gofuse_program: Path) -> Iterator[Pod]:
     clear = container_of(manifest, "clear")
     played = store.folder / "play.yaml"
     played.write_text(playable(manifest, secrets))
+    with contextlib.suppress(FileNotFoundError):
+        mount.rmdir()  # the pod makes it, closed to all while nothing is mounted there
     try:
         shared = f"--volume={image.parent}:{image.parent}:rshared"
         store.podman(

@@ -35,7 +35,7 @@ REFUSED = {
     "service_address": ["example.org", "1.2.3"],
     "registry": ["https://x", "a b", "/a"],
     "tag": ["a:b", "ä", "-a"],
-    "name": ["A", "a_b", "-a", "a" * 41, ""],
+    "name": ["A", "1a", "a_b", "-a", "a" * 41, ""],
     "namespace": ["A", "a/b"],
     "cpu_request": ["0", "1.5", "100 m"],
     "memory_limit": ["1G", "1", "lots"],
