@@ -101,7 +101,7 @@ CAPABILITIES: dict[str, Callable[[], str | None]] = {
     "mmdebstrap": _program("mmdebstrap", "mmdebstrap"),
     "runc": _program("runc", "runc"),
     "catatonit": _program("catatonit", "catatonit"),
-    "busybox": _program("busybox", "busybox"),
+    "busybox": _program("busybox", "busybox-static"),
     "s6-supervise": _program("s6-supervise", "s6"),
     "strace": _program("strace", "strace"),
     "valgrind": _program("valgrind", "valgrind"),
