@@ -29,6 +29,17 @@ def folder() -> Iterator[Path]:
         yield path
 
 
+@pytest.fixture
+def tell(capsys: pytest.CaptureFixture[str]) -> Callable[[str], None]:
+    """tell("..."): print a figure that was measured, in a passing test too."""
+
+    def tell(text: str) -> None:
+        with capsys.disabled():
+            print(f"\n  {text}")
+
+    return tell
+
+
 @pytest.fixture(scope="session")
 def shim() -> Shim:
     """The installed shim, or the build of it that NLINKSHIM_TEST_SHIM names.

@@ -11,6 +11,7 @@ import jinja2
 
 from nlinkshim.errors import UsageError
 from nlinkshim.generator import inside
+from nlinkshim.generator.cifs import mount_options
 from nlinkshim.generator.escape import FILTERS, Escaped, only_escaped
 from nlinkshim.generator.model import Model
 from nlinkshim.generator.toml import as_toml
@@ -83,6 +84,7 @@ def render(target: str, model: Model) -> dict[PurePosixPath, Rendered]:
         "model": model,
         "settings": model.settings,
         "inside": inside,
+        "mount_options": mount_options(model),
     }
     wanted = [source for source in SOURCES if target in source.targets and source.when(model)]
     files = {

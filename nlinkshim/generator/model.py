@@ -12,9 +12,6 @@ from nlinkshim.generator.inside import MOUNT_PARENT
 from nlinkshim.generator.settings import Settings
 
 FIRST_UID = 1000
-SMB_PORT = 445
-# what mount.cifs calls the dialects from min_protocol up
-_CIFS_VERSIONS = {"SMB2_10": "default", "SMB3_00": "3", "SMB3_02": "3", "SMB3_11": "3.1.1"}
 
 
 @dataclass(frozen=True)
@@ -31,14 +28,6 @@ class Share:
 class User:
     name: str
     uid: int
-
-
-@dataclass(frozen=True)
-class MountOption:
-    """An option of mount.cifs, and why it is given."""
-
-    text: str
-    reason: str
 
 
 @dataclass(frozen=True)
@@ -159,51 +148,6 @@ class Model:
     @property
     def client_parent(self) -> str:
         return posixpath.dirname(self.settings.client_path)
-
-    @cached_property
-    def cifs_options(self) -> tuple[MountOption, ...]:
-        """How clients mount the share with the kernel's CIFS client; credentials come apart from these."""
-        given = self.settings
-        rows = [
-            (f"vers={_CIFS_VERSIONS[given.min_protocol]}", "the dialects that the server speaks"),
-            ("rw", "as the share") if given.writable else ("ro", "as the share"),
-            (
-                "noserverino",
-                "inode numbers of the client's own. With the server's, which may change when it restarts,"
-                " an open working folder stayed ESTALE; with this it recovered",
-            ),
-            (
-                "nosharesock",
-                "a connection of its own. With one that had fallen silent a new mount was there after 23 s;"
-                " sharing it, not after 100 s",
-            ),
-            (
-                "soft",
-                "the default, said aloud: with the server away a call fails (EHOSTDOWN after 10 to 12 s)"
-                " instead of hanging until it is back",
-            ),
-            (
-                "echo_interval=5",
-                "a server that is silent is given up after 43 s; with the default of 60 it was 191 s",
-            ),
-            (
-                f"uid={self.client_uid}",
-                "the share has no owners that a client could see: give all to this user,",
-            ),
-            (f"gid={self.client_uid}", "and to this group;"),
-            (
-                f"file_mode=0{'664' if given.writable else '444'}",
-                "everyone may read, whatever their container's user",
-            ),
-            (f"dir_mode=0{'775' if given.writable else '555'}", "and enter"),
-        ]
-        if given.encryption == "required":
-            rows.append(("seal", "insist on encryption, as the server does"))
-        if self.client_user is None:
-            rows.append(("guest", "no name, no password"))
-        if given.port != SMB_PORT:
-            rows.append((f"port={given.port}", "not the standard one"))
-        return tuple(MountOption(*row) for row in rows)
 
     @property
     def scope(self) -> str:

@@ -12,6 +12,7 @@ from harness import gofuse, guest
 from harness.capability import require
 from harness.images import PASSWORD, Builder, Image
 
+from nlinkshim.generator.cifs import mount_options
 from nlinkshim.generator.model import Model
 from nlinkshim.generator.settings import Settings
 from nlinkshim.generator.toml import read_toml
@@ -43,7 +44,7 @@ def machine() -> Iterator[guest.Machine]:
 def mount_share(built: Image, machine: guest.Machine) -> Callable[[], contextlib.AbstractContextManager[str]]:
     """Mounted as the generated manifests would."""
     model = Model.of(Settings.of(read_toml(built.folder / "nlinkshim.toml")))
-    options = [option.text for option in model.cifs_options if not option.text.startswith("port=")]
+    options = [option.text for option in mount_options(model) if not option.text.startswith("port=")]
     machine.run(f"printf 'username=media\\npassword={PASSWORD}\\n' >/run/login")
 
     @contextlib.contextmanager
@@ -83,7 +84,7 @@ def test_a_thousand_entries_are_listed(built: Image, machine, mount_share, gofus
 
 
 def test_the_server_restarts_with_other_inode_numbers(
-    built: Image, machine, mount_share, gofuse_program, capsys
+    built: Image, machine, mount_share, gofuse_program, tell
 ):
     """The pod of FUSE server and smbd, replaced. The client is never told."""
     with contextlib.ExitStack() as stack:
@@ -101,8 +102,7 @@ def test_the_server_restarts_with_other_inode_numbers(
                 machine.run("touch /run/restarted")
                 kind, *names, whole = inside.result().output.splitlines()
                 assert (after.path / "movies").stat().st_ino == number + 1_000_000
-    with capsys.disabled():
-        print(f"\na read blocked {read.seconds:.1f} s, back {outage:.1f} s after the stop")
+    tell(f"a read blocked {read.seconds:.1f} s, back {outage:.1f} s after the stop")
     assert read.output.split()[0] == whole.split()[0] == digest(*FILM)
     assert kind == "directory"
     assert "film one.mkv" in names

@@ -33,7 +33,7 @@ def test_the_preload_is_smbds_alone(image, dfs):
         assert "LD_PRELOAD" not in container.inside("env").stdout
 
 
-def test_sigterm_ends_it(image, dfs):
+def test_sigterm_ends_it(image, dfs, tell):
     with (
         dfs(),
         image(sentinel="readme.txt").serving() as container,
@@ -41,15 +41,15 @@ def test_sigterm_ends_it(image, dfs):
     ):
         assert LISTED in client.ask("ls dfs\\*")
         seconds = container.stop()
-        print(f"\nstopped with a client connected in {seconds:.2f} s")
+        tell(f"stopped with a client connected in {seconds:.2f} s")
         assert seconds < 2
 
 
-def test_sigterm_ends_it_before_it_serves(image):
+def test_sigterm_ends_it_before_it_serves(image, tell):
     with image(sentinel="readme.txt", mount_wait=60).started() as container:
         time.sleep(0.5)
         seconds = container.stop()
-        print(f"\nstopped while it waited for the mount in {seconds:.2f} s")
+        tell(f"stopped while it waited for the mount in {seconds:.2f} s")
         assert seconds < 2
 
 
@@ -62,7 +62,7 @@ def test_it_waits_for_the_mount(image, dfs):
             assert container.client("dfs", "ls dfs\\readme.txt").returncode == 0
 
 
-def test_a_client_outlives_the_mount(image, dfs):
+def test_a_client_outlives_the_mount(image, dfs, tell):
     """The share is the mount's parent: one connection, from before the daemon died to after it came back."""
     with (
         dfs() as mount,
@@ -74,12 +74,12 @@ def test_a_client_outlives_the_mount(image, dfs):
         assert "NT_STATUS_" in client.ask("ls dfs\\readme.txt")
         with dfs():
             seconds = until(lambda: LISTED in client.ask("ls dfs\\readme.txt"))
-            print(f"\nparent shared: the client listed again {seconds:.2f} s after the remount")
+            tell(f"parent shared: the client listed again {seconds:.2f} s after the remount")
             assert seconds < 2
             assert container.health() == (True, "")
 
 
-def test_a_watched_share_is_closed_for_its_clients(image, dfs):
+def test_a_watched_share_is_closed_for_its_clients(image, dfs, tell):
     """The share is the mount: smbd would answer its old clients with errors for good. Closed, it makes them
     connect to the share anew, which the kernel's client does by itself and smbclient when told."""
     with dfs() as mount, image(sentinel="readme.txt", shares=["dfs=."]).serving() as container:
@@ -91,9 +91,7 @@ def test_a_watched_share_is_closed_for_its_clients(image, dfs):
                 closed = until(lambda: "NT_STATUS_NETWORK_NAME_DELETED" in client.ask("ls readme.txt"))
                 client.ask("tcon dfs")
                 assert LISTED in client.ask("ls readme.txt")
-                print(
-                    f"\nmount shared: smbd closed the share for the client {closed:.2f} s after the remount"
-                )
+                tell(f"mount shared: smbd closed the share for the client {closed:.2f} s after the remount")
                 assert closed < 3
                 assert container.health() == (True, "")
         assert "/srv/fuse/dfs was mounted anew: clients of dfs connect anew" in container.log()
@@ -116,13 +114,13 @@ def until(condition: Callable[[], bool]) -> float:
     return time.monotonic() - begin
 
 
-def test_health_of_a_mount_that_hangs(image, dfs):
+def test_health_of_a_mount_that_hangs(image, dfs, tell):
     with dfs() as mount, image(sentinel="readme.txt").serving() as container:
         mount.freeze()
         begin = time.monotonic()
         healthy, said = container.health()
         seconds = time.monotonic() - begin
-        print(f"\nthe health check gave a stopped daemon up after {seconds:.1f} s: {said}")
+        tell(f"the health check gave a stopped daemon up after {seconds:.1f} s: {said}")
         assert not healthy and seconds < 8
         mount.thaw()
         processes.wait_until(lambda: container.health()[0], 10, "the health check's recovery")

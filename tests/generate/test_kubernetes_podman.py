@@ -172,7 +172,7 @@ def test_smbd_has_no_more_than_it_needs(pod: Pod):
     assert pod.inside("smbd", "ls", "-l", "/run/secrets/smb")[1].split()[-1] == "media"
 
 
-def test_a_fuse_server_that_dies(pod: Pod, capsys):
+def test_a_fuse_server_that_dies(pod: Pod, tell):
     """Its container is started again, as by a kubelet, and the share is there again from the same smbd."""
     smbd, fuse = pod.inspect("smbd", ".State.Pid"), pod.inspect("fuse", ".State.Pid")
     before = topmost(pod.mount)
@@ -183,8 +183,7 @@ def test_a_fuse_server_that_dies(pod: Pod, capsys):
     seconds = time.monotonic() - begin
     assert pod.inspect("smbd", ".State.Pid") == smbd
     assert pod.probe("readinessProbe")
-    with capsys.disabled():
-        print(f"\n  FUSE server killed: served again after {seconds:.1f} s")
+    tell(f"FUSE server killed: served again after {seconds:.1f} s")
 
 
 def test_a_fuse_server_that_hangs(pod: Pod):

@@ -19,6 +19,7 @@ from harness.preload import Shim
 from harness.processes import wait_until
 from harness.samba import Server, Share, free_port
 
+from nlinkshim.generator.cifs import mount_options
 from nlinkshim.generator.model import Model
 from nlinkshim.generator.settings import Settings
 
@@ -74,7 +75,7 @@ class Mounter:
 
     def __init__(self, machine: guest.Machine, port: int) -> None:
         model = Model.of(Settings.of({"port": port}))
-        options = [option.text for option in model.cifs_options]
+        options = [option.text for option in mount_options(model)]
         words = shlex.join(
             ["mounter", "cifs", TARGET, model.client_source(guest.HOST), *options, f"user={ACCOUNT}"]
         )
@@ -157,7 +158,7 @@ def test_it_waits_for_the_server_then_mounts(machine, serve_folder: Serve, port:
             assert TARGET not in machine.run("cat /proc/mounts").output
 
 
-def test_the_server_restarts(machine, serve_folder: Serve, port: int, capsys):
+def test_the_server_restarts(machine, serve_folder: Serve, port: int, tell):
     """Away for longer than the patience, and back with other inode numbers: the mount is alive again, and the
     folder never looked empty."""
     with mounting(machine, port) as mounter:
@@ -171,12 +172,11 @@ def test_the_server_restarts(machine, serve_folder: Serve, port: int, capsys):
                 seconds = time.monotonic() - back
                 assert "readme.txt" in machine.run(f"ls {TARGET}").output
                 shown = seen()
-        with capsys.disabled():
-            print(f"\n  server back: alive again after {seconds:.1f} s; meanwhile {shown.split()}")
+        tell(f"server back: alive again after {seconds:.1f} s; meanwhile {shown.split()}")
         assert "empty" not in shown
 
 
-def test_a_connection_that_is_silent(machine, serve_folder: Serve, port: int, capsys):
+def test_a_connection_that_is_silent(machine, serve_folder: Serve, port: int, tell):
     """The server process of this connection is stopped, as a lost path or a stuck process would look. Another
     connection works, so the mount is replaced by one that has it."""
     with serve_folder() as server:
@@ -197,5 +197,4 @@ def test_a_connection_that_is_silent(machine, serve_folder: Serve, port: int, ca
                 for pid in stopped:
                     with contextlib.suppress(ProcessLookupError):
                         os.kill(pid, signal.SIGCONT)
-            with capsys.disabled():
-                print(f"\n  silent connection: alive again after {seconds:.1f} s")
+            tell(f"silent connection: alive again after {seconds:.1f} s")

@@ -70,7 +70,7 @@ def state(process: subprocess.Popen[bytes]) -> str:
     return Path(f"/proc/{process.pid}/stat").read_text().rpartition(")")[2].split()[0]
 
 
-def test_a_killed_daemon_and_the_next(each_run, mount, shared, capsys):
+def test_a_killed_daemon_and_the_next(each_run, mount, shared, tell):
     """Its mount is taken away on the node, so that the next server can mount, and smbd sees that."""
     with each_run("heal", shared / "dfs", **QUICK) as mounter:
         with mount() as first:
@@ -84,8 +84,7 @@ def test_a_killed_daemon_and_the_next(each_run, mount, shared, capsys):
         with mount() as second:
             mounter.wait_for("^alive after .* (absent|dead)", 5)
             assert any(second.path.iterdir())
-    with capsys.disabled():
-        print(f"\n  a dead mount was gone {healed:.1f} s after its daemon")
+    tell(f"a dead mount was gone {healed:.1f} s after its daemon")
 
 
 def test_a_stopped_daemon_that_goes_on(run, mount, shared):
@@ -101,7 +100,7 @@ def test_a_stopped_daemon_that_goes_on(run, mount, shared):
         assert any(fuse.path.iterdir())
 
 
-def test_a_stopped_daemon_that_does_not_go_on(run, mount, shared, capsys):
+def test_a_stopped_daemon_that_does_not_go_on(run, mount, shared, tell):
     """Who waits could be killed, but nobody does that."""
     with mount() as fuse, run("heal", shared / "dfs", **QUICK) as mounter:
         mounter.wait_for("^alive", 5)
@@ -112,11 +111,10 @@ def test_a_stopped_daemon_that_does_not_go_on(run, mount, shared, capsys):
         waiting.wait(2)
         freed = time.monotonic() - begin
         processes.wait_until(lambda: gone(fuse.path), 5, "unmounting")
-    with capsys.disabled():
-        print(f"\n  stopped: who waited was free after {freed:.1f} s (patience {PATIENCE})")
+    tell(f"stopped: who waited was free after {freed:.1f} s (patience {PATIENCE})")
 
 
-def test_a_daemon_that_never_answers(each_run, mount, shared, capsys):
+def test_a_daemon_that_never_answers(each_run, mount, shared, tell):
     """What waits for it is in D state, and no signal ends it. The connection is aborted, all are free, the
     next server can mount."""
     with mount(latency="1h") as fuse:
@@ -135,8 +133,7 @@ def test_a_daemon_that_never_answers(each_run, mount, shared, capsys):
             with mount() as second:
                 mounter.wait_for("^alive", 5)
                 assert any(second.path.iterdir())
-    with capsys.disabled():
-        print(f"\n  never answers: who waited was free after {freed:.1f} s (patience {PATIENCE})")
+    tell(f"never answers: who waited was free after {freed:.1f} s (patience {PATIENCE})")
 
 
 def test_a_mount_made_over_the_dead_one_stays(run, mount, shared, folder):

@@ -115,7 +115,7 @@ NAMES = ["empty.nfo", "favourite", "film one.mkv", "film two.mkv", "poster.jpg"]
 
 
 @pytest.mark.parametrize("numbers", ["noserverino", "serverino"])
-def test_a_restart_with_other_inode_numbers(numbers: str, machine, serve_folder: Serve, folder: Path, capsys):
+def test_a_restart_with_other_inode_numbers(numbers: str, machine, serve_folder: Serve, folder: Path, tell):
     """The FUSE server and smbd gone and back, as with a restarted pod. With the server's inode numbers the
     folder that a process stands in is stale and stays so; with the client's own it is there again."""
     with contextlib.ExitStack() as stack:
@@ -131,8 +131,7 @@ def test_a_restart_with_other_inode_numbers(numbers: str, machine, serve_folder:
             outage = time.monotonic() - stopped
             machine.run("touch /run/restarted")
             *looks, whole = inside.result().output.splitlines()
-    with capsys.disabled():
-        print(f"\n{numbers}: a read blocked {read.seconds:.1f} s, back {outage:.1f} s after the stop")
+    tell(f"{numbers}: a read blocked {read.seconds:.1f} s, back {outage:.1f} s after the stop")
     assert after == before + 1_000_000
     assert read.output.split()[0] == whole.split()[0] == checksum(*FILM)
     assert read.seconds < 15
