@@ -27,7 +27,7 @@ check: $(VENV)/.developed
 	$(BIN)/ruff format --check .
 	$(BIN)/mypy
 	$(BIN)/pytest -q tests/unit tests/shim/test_binary.py tests/shim/test_pure.py \
-		tests/generate/test_settings.py tests/generate/test_output.py tests/generate/test_docs.py
+		tests/generate/test_keys.py tests/generate/test_output.py tests/generate/test_docs.py
 
 lint: $(VENV)/.system-test $(VENV)/.developed
 	$(BIN)/ruff check .
