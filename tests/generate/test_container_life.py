@@ -25,11 +25,15 @@ def test_the_preload_is_smbds_alone(image, dfs):
     with dfs(), image(shares=["dfs=."]).serving() as container:
         found: dict[bool, set[str]] = {True: set(), False: set()}
         for pid, args in container.processes().items():
-            environment = Path(f"/proc/{pid}/environ").read_bytes()
-            mapped = SHIM in Path(f"/proc/{pid}/maps").read_text()
+            try:
+                environment = Path(f"/proc/{pid}/environ").read_bytes()
+                mapped = SHIM in Path(f"/proc/{pid}/maps").read_text()
+            except (FileNotFoundError, ProcessLookupError):
+                continue  # the watcher's sleep of one second was over
             assert mapped == (b"LD_PRELOAD" in environment), args
             found[mapped].add(args.split()[0])
-        assert found == {True: {"smbd"}, False: {"/bin/sh", "sleep"}}
+        assert found[True] == {"smbd"}
+        assert "/bin/sh" in found[False] and found[False] <= {"/bin/sh", "sleep"}
         assert "LD_PRELOAD" not in container.inside("env").stdout
 
 
