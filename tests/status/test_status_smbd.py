@@ -68,8 +68,10 @@ def test_counters_grow_while_a_client_lists(schema, smbd_copy, lying_mount, serv
             stdout=subprocess.DEVNULL,
             stderr=subprocess.DEVNULL,
         )
+        command = [sys.executable, "-m", "nlinkshim", "status", "--format=json", "--watch=0.2"]
         watch = subprocess.Popen(
-            [sys.executable, "-m", "nlinkshim", "status", "--format=json", "--watch=0.2", "--name", name],
+            # a test run in the background ignores SIGINT, and what it starts would too
+            ["env", "--default-signal=INT", *command, "--name", name],
             env=bare(),
             stdout=subprocess.PIPE,
             start_new_session=True,
