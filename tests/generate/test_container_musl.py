@@ -11,7 +11,7 @@ from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
-from harness import images, processes
+from harness import images, mounts, processes
 from harness.capability import require
 from harness.images import SHIM, Image
 
@@ -88,7 +88,7 @@ def test_it_serves_what_is_corrected(musl: Image, dfs):
     with dfs(), musl.started() as container:
         processes.wait_until(lambda: "readme.txt" in container.log(), 10, "the stand-in's listing")
         lines = container.log().splitlines()
-        assert "nlinkshim: the link counts of 0 in /srv/fuse/dfs are corrected" in lines
+        assert "nlinkshim: the link counts of 0 in a sample of /srv/fuse/dfs are corrected" in lines
         counts = {
             path: int(count)
             for count, path in (
@@ -117,6 +117,20 @@ def test_other_refusals_in_busybox_shell(musl: Image, dfs, folder: Path):
         assert musl.run_to_its_end("--env=NLINKSHIM_SCOPE=off").refused(2, "NLINKSHIM_SCOPE=off")
         mount.kill()
         assert musl.run_to_its_end().refused(3, "does not answer")
+
+
+def test_a_daemon_that_took_the_request_for_good(musl: Image, dfs, folder: Path):
+    """What waits for it cannot even be killed, and busybox' timeout is what waits; the reason is told all the
+    same. The container ends with the mount only."""
+    entrypoint = (musl.folder / "image" / "entrypoint").read_text()
+    put(
+        folder / "entrypoint",
+        entrypoint.replace("sentinel=readme.txt", "sentinel=movies/poster.jpg").encode(),
+    )
+    flag = f"--volume={folder}/entrypoint:/usr/local/bin/entrypoint:ro"
+    with dfs(latency="1h", plus=False, entry_timeout="0s") as mount, musl.started(flag) as container:
+        processes.wait_until(lambda: "does not answer" in container.log(), 20, "the refusal")
+        mounts.abort(mount.device)
 
 
 def test_the_image_check(musl: Image):

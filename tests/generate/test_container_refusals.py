@@ -8,7 +8,7 @@ from collections.abc import Callable
 from pathlib import Path
 
 import pytest
-from harness import images, mounts, processes
+from harness import images, mounts
 from harness.images import SHIM, Image
 from harness.preload import Shim
 
@@ -146,15 +146,6 @@ def test_a_mount_that_hangs(plain: Image, dfs):
         outcome = plain.run_to_its_end()
         mount.thaw()
     assert outcome.refused(3, "does not answer: listing it took longer than 5 s"), outcome
-
-
-def test_a_daemon_that_took_the_request_for_good(image, dfs):
-    """What waits for it cannot even be killed; the reason is told all the same."""
-    stuck = image(sentinel="movies/poster.jpg")
-    with dfs(latency="1h", plus=False, entry_timeout="0s") as mount, stuck.started() as container:
-        said = processes.wait_until(container.log, 20, "the refusal")
-        mounts.abort(mount.device)  # or not even the end of the container's first process ends it
-    assert "refusing to start: /srv/fuse/dfs does not answer" in said
 
 
 def test_no_allow_other(plain: Image, dfs):

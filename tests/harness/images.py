@@ -172,7 +172,7 @@ class Image:
     def run_to_its_end(self, *flags: object, secrets: Path | None = None) -> Outcome:
         """What became of a container that is to refuse to start."""
         with self.started(*flags, secrets=secrets) as container:
-            code = int(self.store.podman("wait", self.container))
+            code = int(self.store.podman("wait", self.container, timeout=20))
             return Outcome(code, container.log())
 
     @property
@@ -216,7 +216,8 @@ class Container:
     def processes(self) -> dict[int, str]:
         """Its processes as this machine numbers them, with their command lines."""
         lines = self._podman("top", self.image.container, "hpid,args").splitlines()[1:]
-        return {int(pid): args for pid, args in (line.split(maxsplit=1) for line in lines)}
+        found = (line.split(maxsplit=1) for line in lines)
+        return {int(pid): args for pid, args in found if pid != "?"}  # one that has ended meanwhile
 
     def stop(self) -> float:
         """Seconds that it takes to end."""
