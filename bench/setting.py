@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import shutil
 import subprocess
+import sys
 from collections.abc import Iterator
 from contextlib import AbstractContextManager, ExitStack, contextmanager
 from dataclasses import dataclass
@@ -44,6 +45,14 @@ class Bench:
     @cached_property
     def shim(self) -> Shim:
         return Shim(nlinkshim.shim_path())
+
+    @cached_property
+    def nlinkshim(self) -> str:
+        """The command as its users have it: from an editable installation it starts slower."""
+        home = self.folder / "installed"
+        processes.run([sys.executable, "-m", "venv", str(home)], timeout=60)
+        processes.run([f"{home}/bin/pip", "install", "--quiet", str(SOURCES.parent)], timeout=300)
+        return f"{home}/bin/nlinkshim"
 
     @cached_property
     def peers(self) -> dict[str, dict[str, str]]:

@@ -40,15 +40,15 @@ def walk(path):
     return count
 walk(sys.argv[1])
 """
-VERIFY = [str(Path(sys.executable).with_name("nlinkshim")), "verify"]
+VERIFY = ["{nlinkshim}", "verify"]
 FIND, BFS = "`find -links 0`", "`bfs -links 0`"
-# {} is the tree
+# {tree} is the tree
 WALKERS = {
-    "`verify`": [*VERIFY, "{}"],
-    FIND: ["find", "{}", "-links", "0"],
-    BFS: ["bfs", "{}", "-links", "0"],
-    "`fdfind`": ["fdfind", "-u", ".", "{}"],
-    "Python": [sys.executable, "-c", CPYTHON, "{}"],
+    "`verify`": [*VERIFY, "{tree}"],
+    FIND: ["find", "{tree}", "-links", "0"],
+    BFS: ["bfs", "{tree}", "-links", "0"],
+    "`fdfind`": ["fdfind", "-u", ".", "{tree}"],
+    "Python": [sys.executable, "-c", CPYTHON, "{tree}"],
 }
 PEERS = ["bfs", "fdfind"]  # which need not be there
 EXPIRY = 1.1
@@ -66,24 +66,26 @@ class Tree:
     seconds: float
 
 
-def _command(walker: str, tree: Path) -> list[str]:
-    return [word.format(tree) if word == "{}" else word for word in WALKERS[walker]]
+def _command(bench: Bench, words: list[str], tree: Path) -> list[str]:
+    named = {"{nlinkshim}": bench.nlinkshim, "{tree}": str(tree)}
+    return [named.get(word, word) for word in words]
 
 
-def _check(tree: Tree) -> None:
+def _check(bench: Bench, tree: Tree) -> None:
     """verify must have seen the whole of it, or its time means nothing."""
     with tree.prepared() as path:
-        done = processes.run([*VERIFY, "--format=json", str(path)], env=bare(), timeout=120)
+        command = _command(bench, [*VERIFY, "--format=json", "{tree}"], path)
+        done = processes.run(command, env=bare(), timeout=120)
     (mount,) = json.loads(done.stdout)["mounts"]
     assert mount["entries"] >= tree.entries and mount["corrected"] == mount["lies"], mount
 
 
-def _sampled(tree: Tree) -> Samples:
-    _check(tree)
+def _sampled(bench: Bench, tree: Tree) -> Samples:
+    _check(bench, tree)
 
     def run(walker: str) -> float:
         with tree.prepared() as path:
-            return timed(_command(walker, path), bare())
+            return timed(_command(bench, WALKERS[walker], path), bare())
 
     walkers = [name for name, (program, *_) in WALKERS.items() if program not in PEERS or not absent(program)]
     return interleaved({name: partial(run, name) for name in walkers}, tree.rounds, tree.seconds)
@@ -134,7 +136,7 @@ def measure(bench: Bench) -> Section:
         _fill(disk, more)
         with bench.mount("expiring", entries=many, fanout=FANOUT) as expiring:
             for tree in _trees(bench, expiring.path, disk, many, more, slow):
-                samples = _sampled(tree)
+                samples = _sampled(bench, tree)
                 sampled.append(samples)
                 row: list[object] = [tree.title, f"{statistics.median(samples[FIND]):.2f} s"]
                 rows.append(row + [ratio(samples, name, FIND) if name in samples else "" for name in WALKERS])
