@@ -9,9 +9,8 @@ from __future__ import annotations
 import re
 import sys
 from collections.abc import Iterator, Mapping
-from dataclasses import dataclass
 from pathlib import Path
-from typing import Any
+from typing import Any, NamedTuple
 
 from nlinkshim import __version__
 from nlinkshim.child import Child, DiedError, HungError
@@ -21,8 +20,7 @@ from nlinkshim.preload import check_machine, preload_environment, shim_path
 TIMEOUT_SECONDS = 10.0
 
 
-@dataclass(frozen=True)
-class Loaded:
+class Loaded(NamedTuple):
     """The shim as it was found in the child: which file, and how it is set up."""
 
     path: str

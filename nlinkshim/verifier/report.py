@@ -3,9 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from dataclasses import asdict
 
-from nlinkshim.report.json import document
 from nlinkshim.report.text import GREEN, RED, YELLOW, coloured, printable
 from nlinkshim.verifier.verdict import MountResult, Verdict
 
@@ -34,7 +32,12 @@ SHOWN_PROBLEMS = 5
 
 def as_json(results: Sequence[MountResult]) -> str:
     """The document of schema nlinkshim.verify/1."""
-    return document(SCHEMA, mounts=[asdict(result) for result in results])
+    from nlinkshim.report.json import document
+
+    mounts = [
+        {**result._asdict(), "samples": [sample._asdict() for sample in result.samples]} for result in results
+    ]
+    return document(SCHEMA, mounts=mounts)
 
 
 def as_text(results: Sequence[MountResult]) -> str:

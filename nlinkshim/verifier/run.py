@@ -2,12 +2,12 @@
 
 from __future__ import annotations
 
-import dataclasses
 import errno
 import os
 import time
 from collections.abc import Sequence
 from pathlib import Path
+from typing import NamedTuple
 
 from nlinkshim._walker import lib
 from nlinkshim.errors import UsageError
@@ -20,8 +20,7 @@ from nlinkshim.verifier.verdict import MountFacts, MountResult, judge
 DEFAULT_JOBS = 32
 
 
-@dataclasses.dataclass(frozen=True)
-class Options:
+class Options(NamedTuple):
     """How to walk. `timeout` is how many seconds one call may take."""
 
     jobs: int = DEFAULT_JOBS
@@ -35,7 +34,8 @@ class Options:
     scope: str | None = None
     shim: Path | None = None
 
-    def __post_init__(self) -> None:
+    def check(self) -> None:
+        """Raises UsageError for what is out of range."""
         limits = {"jobs": (1, lib.WALK_MAX_JOBS), "sample": (1, 2**31), "max_entries": (0, 2**63)}
         for name, (least, most) in limits.items():
             if not least <= getattr(self, name) <= most:
@@ -57,6 +57,7 @@ def verify(
         NotLoadedError: the loader did not inject the shim, or it is another version.
     """
     options = options or Options()
+    options.check()
     shim = options.shim or shim_path()
     check_machine(shim)
     results = []
@@ -91,7 +92,7 @@ def _verify_one(
             seconds=round(time.monotonic() - begin, 3),
             cause=cause,
             remedy=remedy,
-            samples=list(walk.samples),
+            samples=walk.samples,
         ),
         walk.interrupted,
     )

@@ -3,8 +3,6 @@
 from __future__ import annotations
 
 import contextlib
-import dataclasses
-import json
 import mmap
 import os
 import select
@@ -65,7 +63,6 @@ def _shared_report() -> Iterator[tuple[int, Report]]:
         os.close(descriptor)
 
 
-@dataclasses.dataclass
 class _End:
     """How the worker ended."""
 
@@ -102,10 +99,7 @@ def _run_worker(
             "max_entries": options.max_entries,
         },
     }
-    code = (
-        f"import sys; sys.path += {homes!r}; "
-        f"from nlinkshim.verifier import worker; worker.main({json.dumps(told)!r})"
-    )
+    code = f"import sys; sys.path += {homes!r}; from nlinkshim.verifier import worker; worker.main({told!r})"
     with open(os.memfd_create("nlinkshim-stderr"), "r+b", buffering=0) as complaints:
         with open(os.devnull, "r+b") as null:
             pid = os.posix_spawn(

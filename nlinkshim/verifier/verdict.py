@@ -1,11 +1,14 @@
-"""What the counts of a walk mean. Pure."""
+"""What the counts of a walk mean. Pure.
+
+Named tuples here and in what `verify` imports: dataclasses would double the time that Python takes to start.
+"""
 
 from __future__ import annotations
 
 import errno
 import os
-from dataclasses import dataclass, field
 from enum import Enum
+from typing import NamedTuple
 
 from nlinkshim.errors import ExitCode
 
@@ -35,8 +38,7 @@ _EXIT_CODES = {
 }
 
 
-@dataclass(frozen=True)
-class Sample:
+class Sample(NamedTuple):
     """One entry that lies, or that came out wrong. `raw` and `patched` are link counts."""
 
     path: str
@@ -46,8 +48,7 @@ class Sample:
     problem: str | None  # None: a lie that was corrected
 
 
-@dataclass(frozen=True)
-class Walk:
+class Walk(NamedTuple):
     """What a walk counted, and how it ended."""
 
     entries: int = 0
@@ -69,8 +70,7 @@ class Walk:
     samples: tuple[Sample, ...] = ()
 
 
-@dataclass(frozen=True)
-class MountFacts:
+class MountFacts(NamedTuple):
     """What the kernel's list of mounts says of the path. None: the path stands in no mount."""
 
     fstype: str = "unknown"
@@ -81,8 +81,7 @@ class MountFacts:
     abort_command: str = "abort its connection"  # frees what waits for a hung FUSE daemon
 
 
-@dataclass(frozen=True)
-class MountResult:
+class MountResult(NamedTuple):
     """The result for one PATH. `seconds` is wall time; `cause` and `remedy` are sentences, or None."""
 
     path: str
@@ -96,7 +95,7 @@ class MountResult:
     seconds: float
     cause: str | None
     remedy: str | None
-    samples: list[Sample] = field(default_factory=list)
+    samples: tuple[Sample, ...] = ()
 
 
 def _plural(count: int, noun: str) -> str:

@@ -408,7 +408,7 @@ def test_the_worker_ends_with_its_parent(mount_gofuse):
 
         def worker() -> list[str]:
             """The processes told to walk there, by the arguments they were started with."""
-            told = b'"path": ' + json.dumps(str(mount.path)).encode()
+            told = f"'path': {str(mount.path)!r}".encode()
             return [p.parent.name for p in Path("/proc").glob("[0-9]*/cmdline") if told in _content(p)]
 
         process = subprocess.Popen([sys.executable, "-m", "nlinkshim", "verify", str(mount.path)])
