@@ -49,7 +49,7 @@ SOURCES = (
     Source("image/smb.conf.j2"),
     Source("image/entrypoint.j2", mode=0o755),
     Source("image/healthcheck.j2", mode=0o755),
-    Source("image/watch-shares.j2", mode=0o755, when=lambda model: any(s.watched for s in model.shares)),
+    Source("image/watch-shares.j2", mode=0o755, when=lambda model: bool(model.watched)),
     Source("image/mounter.j2", mode=0o755),
     Source("build.j2", mode=0o755),
     Source("run.j2", ("container",), mode=0o755),

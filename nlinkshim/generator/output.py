@@ -7,7 +7,7 @@ from collections.abc import Mapping
 from pathlib import Path, PurePosixPath
 
 from nlinkshim.errors import UsageError
-from nlinkshim.generator.files import GENERATED, Rendered
+from nlinkshim.generator.files import GENERATED, SOURCES, Rendered
 
 HEAD = 3  # a generated file says so in one of its first lines
 
@@ -61,13 +61,12 @@ def write(folder: Path, files: Mapping[PurePosixPath, Rendered], *, force: bool 
 
 
 def _left(folder: Path, files: Mapping[PurePosixPath, Rendered]) -> list[Path]:
-    """Generated files that are not among `files`: of another target, or of other settings."""
-    candidates = (path for path in sorted(folder.rglob("*")) if path.is_file() and not path.is_symlink())
-    return [
-        path
-        for path in candidates
-        if PurePosixPath(path.relative_to(folder)) not in files and _generated(path)
-    ]
+    """Generated files that are not among `files`: of another target, or of other settings.
+
+    Only where we write such: a folder of the user's may hold another output of ours.
+    """
+    others = [folder / source.path for source in SOURCES if PurePosixPath(source.path) not in files]
+    return [path for path in others if path.is_file() and not path.is_symlink() and _generated(path)]
 
 
 def _generated(path: Path) -> bool:

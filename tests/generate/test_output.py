@@ -92,6 +92,14 @@ def test_files_of_other_settings_are_left_behind_only_without_force(out: Path) -
     assert mine.exists()
 
 
+def test_another_generated_folder_inside_is_left_alone(out: Path):
+    package.generate("container", out / "inner")
+    before = snapshot(out / "inner")
+    assert check(out) == []
+    package.generate("compose", out, force=True)
+    assert snapshot(out / "inner") == before
+
+
 def test_something_in_the_way_is_named(out: Path) -> None:
     (out / "compose.yaml").unlink()
     (out / "compose.yaml").mkdir()
