@@ -108,6 +108,7 @@ class Settings:
     wheels: str = _key(
         "",
         "folder of wheels to install from (nlinkshim and what it needs) instead of the package index",
+        check=checks.printable,
         optional=True,
     )
     registry: str = _key("localhost", "registry and folder of the images", check=checks.registry)
@@ -179,7 +180,10 @@ def table() -> Iterator[dataclasses.Field[Any]]:
 
 def _shown(value: object) -> str:
     """A value as a complaint may quote it: on one line, and not at any length."""
-    text = ascii(value)
+    try:
+        text = ascii(value)
+    except ValueError:  # Python writes no integer of more than 4,300 digits
+        return "a number of that size"
     return text if len(text) <= 60 else f"{text[:57]}..."
 
 

@@ -34,7 +34,7 @@ def read_toml(path: Path) -> dict[str, object]:
         given: dict[str, object] = tomllib.loads(content.decode())
     except UnicodeDecodeError as error:
         raise UsageError(f"{path}: no UTF-8 text (byte {error.start})") from error
-    except tomllib.TOMLDecodeError as error:
+    except ValueError as error:  # TOMLDecodeError, or int() of too many digits
         raise UsageError(f"{path}: no TOML: {error}") from error
     except RecursionError as error:
         raise UsageError(f"{path}: no TOML of settings: nested too deep") from error

@@ -115,6 +115,11 @@ JUNK = {
     "junk": b"\x9f junk = [\n" * 1_000_000,
     "long-junk": b"a = '" + b"x" * (10 << 20) + b"'\n",
     "newline-in-a-share": b'shares = ["a\\nguest ok = yes"]\n',
+    "many-digits": b"port = " + b"1" * 5000 + b"\n",
+    "a-huge-number": b"port = 0x" + b"f" * 100_000 + b"\n",
+    "a-huge-number-in-a-list": b"port = [0x" + b"f" * 100_000 + b"]\n",
+    "a-long-key-twice": (b"x" * 100_000 + b" = 1\n") * 2,
+    "newline-in-wheels": b'wheels = "a\\nb"\n',
     "long-value": b"mount_path = '" + b"x" * 500_000 + b"'\n",
 }
 
