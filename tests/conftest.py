@@ -9,7 +9,7 @@ from functools import partial
 from pathlib import Path
 
 import pytest
-from harness import gofuse, mounts, probe, samba, scripted
+from harness import gofuse, guest, mounts, probe, samba, scripted
 from harness.capability import require
 from harness.preload import Shim
 
@@ -38,6 +38,14 @@ def tell(capsys: pytest.CaptureFixture[str]) -> Callable[[str], None]:
             print(f"\n  {text}")
 
     return tell
+
+
+@pytest.fixture(scope="module")
+def machine() -> Iterator[guest.Machine]:
+    """An emulated machine with the kernel's SMB client."""
+    require("guest")
+    with guest.boot() as machine:
+        yield machine
 
 
 @pytest.fixture(scope="session")

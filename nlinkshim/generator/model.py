@@ -124,6 +124,11 @@ class Model:
         """Whose the files are that consumers see."""
         return self.client_user.uid if self.client_user else FIRST_UID
 
+    @property
+    def service_host(self) -> str:
+        """The Kubernetes Service, as nodes name it."""
+        return f"{self.settings.name}.{self.settings.namespace}.svc.cluster.local"
+
     def client_source(self, host: str) -> str:
         """What the consumers mount: the first share, down to where the FUSE mount is in it."""
         share = self.shares[0]

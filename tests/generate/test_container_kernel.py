@@ -9,7 +9,6 @@ from collections.abc import Callable, Iterator
 
 import pytest
 from harness import gofuse, guest
-from harness.capability import require
 from harness.images import PASSWORD, Builder, Image
 
 from nlinkshim.generator.cifs import mount_options
@@ -31,13 +30,6 @@ INSIDE = """
 @pytest.fixture(scope="module")
 def built(image: Builder) -> Image:
     return image(sentinel="readme.txt", port=image.port)
-
-
-@pytest.fixture(scope="module")
-def machine() -> Iterator[guest.Machine]:
-    require("guest")
-    with guest.boot() as machine:
-        yield machine
 
 
 @pytest.fixture

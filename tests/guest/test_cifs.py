@@ -11,7 +11,6 @@ from pathlib import Path
 
 import pytest
 from harness import gofuse, guest
-from harness.capability import require
 from harness.preload import Shim
 from harness.samba import Server, Share
 
@@ -21,13 +20,6 @@ FILM = ("movies/film one.mkv", 3145735)
 STALE = "Stale file handle"
 
 Serve = Callable[..., AbstractContextManager[Server]]
-
-
-@pytest.fixture(scope="module")
-def machine() -> Iterator[guest.Machine]:
-    require("guest")
-    with guest.boot() as machine:
-        yield machine
 
 
 @contextlib.contextmanager
