@@ -1,13 +1,21 @@
-"""Mounts as the kernel lists them (proc_pid_mountinfo(5))."""
+"""Mounts as the kernel lists them (proc_pid_mountinfo(5)), and which of them a path leads to."""
 
 from __future__ import annotations
 
+import contextlib
 import os
 import re
+from collections.abc import Iterable, Sequence
 from pathlib import Path
 from typing import NamedTuple
 
 _FUSECTL = "/sys/fs/fuse/connections"
+
+# What a host has of its own, and the shim never counts. A folder of one of them, where a FUSE mount was
+# expected, means that nothing is mounted there.
+_LOCAL_TYPES = frozenset(
+    ("btrfs", "devtmpfs", "ext2", "ext3", "ext4", "f2fs", "proc", "ramfs", "sysfs", "tmpfs", "xfs", "zfs")
+)
 
 
 class Mount(NamedTuple):
@@ -26,7 +34,13 @@ class Mount(NamedTuple):
 
     @property
     def is_fuse(self) -> bool:
-        return self.fstype in ("fuse", "fuseblk") or self.fstype.startswith("fuse.")
+        return self.fstype.partition(".")[0] in ("fuse", "fuseblk")
+
+    @property
+    def is_plain(self) -> bool:
+        """Whether it is of this host itself (its root, a disk, memory): a folder of it, where a FUSE mount
+        was expected, is a folder and no mount."""
+        return not self.is_fuse and (self.fstype in _LOCAL_TYPES or self.path == "/")
 
     @property
     def allow_other(self) -> bool:
@@ -36,8 +50,8 @@ class Mount(NamedTuple):
     @property
     def owner(self) -> int | None:
         """The uid that mounted a FUSE file system; None for another."""
-        found = (int(o.partition("=")[2]) for o in self.super_options if o.startswith("user_id="))
-        return next(found, None)
+        texts = (o.partition("=")[2] for o in self.super_options if o.startswith("user_id="))
+        return next((int(text) for text in texts if text.isdecimal()), None)
 
     def abort_command(self) -> str:
         """The shell command that frees what waits for a stuck FUSE daemon; kill and lazy unmount do not."""
@@ -46,52 +60,101 @@ class Mount(NamedTuple):
         return f"{listed}echo 1 > {_FUSECTL}/{number}/abort"
 
 
-def _unescape(field: str) -> str:
-    return re.sub(r"\\([0-7]{3})", lambda octal: chr(int(octal[1], 8)), field)
+def _decode(field: bytes) -> str:
+    return os.fsdecode(re.sub(rb"\\([0-3][0-7]{2})", lambda octal: bytes([int(octal[1], 8)]), field))
 
 
-def parse_mountinfo(text: str) -> list[Mount]:
-    """The mounts, in the kernel's order; later ones lie over earlier ones. `text` is decoded as Latin-1, so
-    that every byte of a path has its own character; paths come back as os.fsdecode would have them."""
+def _parse_line(line: bytes) -> Mount:
+    """Raises ValueError for what is no line of mountinfo."""
+    fields = line.split(b" ")
+    dash = fields.index(b"-", 6)
+    fstype, source, super_options = fields[dash + 1 : dash + 4]
+    major, minor = fields[2].split(b":")
+    return Mount(
+        id=int(fields[0]),
+        parent=int(fields[1]),
+        device=(int(major), int(minor)),
+        root=_decode(fields[3]),
+        path=_decode(fields[4]),
+        options=tuple(os.fsdecode(fields[5]).split(",")),
+        optional=tuple(map(os.fsdecode, fields[6:dash])),
+        fstype=_decode(fstype),
+        source=_decode(source),
+        super_options=tuple(os.fsdecode(super_options).split(",")),
+    )
+
+
+def parse_mountinfo(data: bytes) -> list[Mount]:
+    """The mounts, in the kernel's order; paths as os.fsdecode gives them. What is no line of mountinfo is
+    left out. Bytes, and not text: of the control characters the kernel escapes only tab and newline, and
+    str.splitlines would take others (0x0b, 0x1e, 0x85 ...) for ends of lines."""
     mounts = []
-    for line in text.splitlines():
-        mine, _, superblock = line.partition(" - ")
-        fields, rest = mine.split(" "), superblock.split(" ")
-        if len(fields) < 6 or len(rest) < 3:
-            continue
-        major, minor = fields[2].split(":")
-        root, path, source = (
-            _unescape(field).encode("latin-1").decode("utf-8", "surrogateescape")
-            for field in (fields[3], fields[4], rest[1])
-        )
-        mounts.append(
-            Mount(
-                id=int(fields[0]),
-                parent=int(fields[1]),
-                device=(int(major), int(minor)),
-                root=root,
-                path=path,
-                options=tuple(fields[5].split(",")),
-                optional=tuple(fields[6:]),
-                fstype=rest[0],
-                source=source,
-                super_options=tuple(rest[2].split(",")),
-            )
-        )
+    for line in data.split(b"\n"):
+        with contextlib.suppress(ValueError):
+            mounts.append(_parse_line(line))
     return mounts
 
 
-def read_mounts(process: str = "self") -> list[Mount]:
-    """The mounts that `process` sees. None of their file systems is asked, so this never hangs."""
-    return parse_mountinfo(Path(f"/proc/{process}/mountinfo").read_text(encoding="latin-1"))
+def read_mounts(process: str | int = "self") -> list[Mount]:
+    """The mounts that `process` sees. None of their file systems is asked, so this never hangs.
+
+    Raises:
+        OSError: there is no /proc, or no such process, or this user may not look at it.
+    """
+    return parse_mountinfo(Path(f"/proc/{process}/mountinfo").read_bytes())
 
 
-def mount_of(path: str, mounts: list[Mount]) -> Mount | None:
-    """The mount an absolute, normalised path lies on, by its text alone: no file system is asked."""
-    found = None
-    for mount in mounts:
-        prefix = mount.path.rstrip("/")
-        inside = path == mount.path or path.startswith(prefix + "/")
-        if inside and (found is None or len(mount.path) >= len(found.path)):
-            found = mount
-    return found
+def mount_with_id(mounts: Iterable[Mount], mount_id: int) -> Mount | None:
+    return next((mount for mount in mounts if mount.id == mount_id), None)
+
+
+def visible_mount(path: str | os.PathLike[str]) -> Mount | None:
+    """The mount that a lookup of `path` ends on, by the kernel's word; symbolic links are followed. None if
+    the path cannot be opened or there is no /proc.
+
+    The root of a FUSE mount is reached without asking its daemon, what is below it is not: where that may
+    hang, call this in a child process.
+    """
+    try:
+        descriptor = os.open(path, os.O_PATH | os.O_CLOEXEC)
+    except OSError:
+        return None
+    try:  # while the descriptor is open, nothing else gets its mount's id
+        return mount_with_id(read_mounts(), _mount_id(descriptor))
+    except (OSError, ValueError):
+        return None
+    finally:
+        os.close(descriptor)
+
+
+def _mount_id(descriptor: int) -> int:
+    """By fdinfo (proc_pid_fdinfo(5), since Linux 3.15): statx tells mount ids only since 5.8."""
+    lines = Path(f"/proc/self/fdinfo/{descriptor}").read_bytes().split(b"\n")
+    return next((int(line[7:]) for line in lines if line.startswith(b"mnt_id:")), -1)
+
+
+def mount_of(path: str, mounts: Sequence[Mount]) -> Mount | None:
+    """The mount that an absolute, normalised path without symbolic links leads to, by the list alone: no file
+    system is asked. For what cannot be opened; else visible_mount.
+
+    Goes down from mount to mount as a lookup does: on each, the first mount point on the way is entered. So a
+    mount that lies below another one, or in a folder that another one covers, is never the answer, whatever
+    the order of the list.
+    """
+    ids = {mount.id for mount in mounts}
+    tops = [mount for mount in mounts if mount.parent not in ids or mount.parent == mount.id]
+    # A lookup starts at the root and not on top of what is mounted over it.
+    reached = _first_on_the_way(path, tops)
+    for _ in mounts:
+        here = reached.id if reached else None
+        entered = _first_on_the_way(path, (m for m in mounts if m.parent == here != m.id and m.path != "/"))
+        if entered is None:
+            break
+        reached = entered
+    return reached
+
+
+def _first_on_the_way(path: str, mounts: Iterable[Mount]) -> Mount | None:
+    on_the_way = [m for m in mounts if m.path in ("/", path) or path.startswith(m.path + "/")]
+    # Old kernels could have two mounts at one place of one mount: the later one counts.
+    return min(reversed(on_the_way), key=lambda m: len(m.path), default=None)

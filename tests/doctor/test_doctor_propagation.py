@@ -57,8 +57,8 @@ def test_a_slave_receives(place):
     from nlinkshim.checkup.propagation import of_parent
     from nlinkshim.mounts import parse_mountinfo
 
-    text = "1 0 8:1 / / rw - overlay none rw\n2 1 8:1 /srv /srv rw master:7 - ext4 /dev/sda rw\n"
-    text += "3 2 0:50 / /srv/dfs rw master:9 - fuse.dfs dfs rw,user_id=0\n"
+    text = b"1 0 8:1 / / rw - overlay none rw\n2 1 8:1 /srv /srv rw master:7 - ext4 /dev/sda rw\n"
+    text += b"3 2 0:50 / /srv/dfs rw master:9 - fuse.dfs dfs rw,user_id=0\n"
     context = Context("/srv/dfs", 1)
     context.__dict__.update(mounts=parse_mountinfo(text), real_path="/srv/dfs")
     (answer,) = of_parent(context)

@@ -3,13 +3,13 @@
 from nlinkshim.mounts import mount_of, parse_mountinfo, read_mounts
 
 TEXT = (
-    "22 1 8:1 / / rw,relatime shared:1 - ext4 /dev/sda1 rw\n"
-    "40 22 0:50 / /mnt/my\\040dfs rw,nosuid shared:7 master:2 - fuse.dfs dfs rw,user_id=0,allow_other\n"
-    "41 22 0:51 /sub /mnt/my\\040dfs/in rw - fuse x rw,user_id=1000,group_id=1000\n"
-    "42 22 0:52 / /mnt/\xff rw - tmpfs none rw\n"
-    "garbage\n"
-    "43 22 8:17 / /mnt/usb rw - fuseblk /dev/sdb1 rw,user_id=0,group_id=0,allow_other\n"
-    "44 22 0:53 / /sys/fs/fuse/connections rw - fusectl none rw\n"
+    b"22 1 8:1 / / rw,relatime shared:1 - ext4 /dev/sda1 rw\n"
+    b"40 22 0:50 / /mnt/my\\040dfs rw,nosuid shared:7 master:2 - fuse.dfs dfs rw,user_id=0,allow_other\n"
+    b"41 40 0:51 /sub /mnt/my\\040dfs/in rw - fuse x rw,user_id=1000,group_id=1000\n"
+    b"42 22 0:52 / /mnt/\xff rw - tmpfs none rw\n"
+    b"garbage\n"
+    b"43 22 8:17 / /mnt/usb rw - fuseblk /dev/sdb1 rw,user_id=0,group_id=0,allow_other\n"
+    b"44 22 0:53 / /sys/fs/fuse/connections rw - fusectl none rw\n"
 )
 
 
@@ -37,7 +37,7 @@ def test_the_innermost_mount_holds_a_path():
 
 
 def test_the_later_of_two_stacked_mounts_counts():
-    stacked = TEXT + "50 40 0:60 / /mnt/my\\040dfs rw - fuse y rw\n"
+    stacked = TEXT + b"50 40 0:60 / /mnt/my\\040dfs rw - fuse y rw\n"
     assert mount_of("/mnt/my dfs/x", parse_mountinfo(stacked)).id == 50
 
 
