@@ -33,18 +33,32 @@ bool join_path(char *path, const char *root, const char *folder, const char *nam
 void tally_error(struct walk_tally *tally, const char *folder, const char *name, int error)
 {
     struct walk_report *report = tally->report;
-    if (error == ENOENT || error == ESTALE || error == ENOTDIR) { /* it went, or became something else, under us */
-        ADD(report->vanished, 1);
-        return;
-    }
+    ADD(report->errors, 1);
+    ADD(report->unread[error < WALK_ERRNOS ? error : 0], 1);
     pthread_mutex_lock(&tally->mutex);
-    if (report->errors++ == 0) {
+    if (!report->first_error) {
         report->first_error = error;
         join_path(report->first_error_path, tally->root, folder, name);
     }
     if (error == ENOTCONN || error == ECONNABORTED) {
         report->dead_error = error;
         report->stop = 1;
+    }
+    pthread_mutex_unlock(&tally->mutex);
+}
+
+void tally_mount_below(struct walk_tally *tally, const char *folder, const char *name)
+{
+    struct walk_report *report = tally->report;
+    char path[WALK_PATH_SIZE];
+    ADD(report->mounts_below, 1);
+    if (!join_path(path, "", folder, name))
+        return;
+    size_t size = strlen(path) + 1;
+    pthread_mutex_lock(&tally->mutex);
+    if (size <= sizeof report->mounts_below_paths - report->mounts_below_size) {
+        memcpy(report->mounts_below_paths + report->mounts_below_size, path, size);
+        report->mounts_below_size += (uint32_t)size;
     }
     pthread_mutex_unlock(&tally->mutex);
 }
@@ -71,28 +85,40 @@ static void keep_sample(struct walk_tally *tally, const char *folder, const char
     pthread_mutex_unlock(&tally->mutex);
 }
 
-void tally_outcome(struct walk_tally *tally, const char *folder, const char *name, enum outcome outcome,
-                          const struct finding *finding)
+static void tally_judged(struct walk_tally *tally, const char *folder, const char *name, enum outcome outcome,
+                         const struct finding *finding)
 {
     struct walk_report *report = tally->report;
+    ADD(report->judged, 1);
+    if (finding->moved)
+        ADD(report->moved, 1);
+    if (outcome == OUTCOME_HONEST)
+        return;
+    if (finding->raw == 0)
+        ADD(report->lies, 1);
+    if (outcome == OUTCOME_CORRECTED)
+        ADD(report->corrected, 1);
+    else if (finding->problem == PROBLEM_LEFT_ZERO)
+        ADD(report->left, 1);
+    else
+        ADD(report->wrong, 1);
+    keep_sample(tally, folder, name, finding);
+}
+
+void tally_outcome(struct walk_tally *tally, const char *folder, const char *name, enum outcome outcome,
+                   const struct finding *finding)
+{
+    struct walk_report *report = tally->report;
+    if (finding->transient)
+        ADD(report->transient, finding->transient);
     switch (outcome) {
     case OUTCOME_HONEST:
-        return;
     case OUTCOME_CORRECTED:
-        ADD(report->lies, 1);
-        ADD(report->corrected, 1);
-        keep_sample(tally, folder, name, finding);
-        return;
     case OUTCOME_WRONG:
-        if (finding->raw == 0)
-            ADD(report->lies, 1);
-        if (finding->problem != PROBLEM_LEFT_ZERO)
-            ADD(report->corrupted, 1);
-        ADD(report->wrong, 1);
-        keep_sample(tally, folder, name, finding);
+        tally_judged(tally, folder, name, outcome, finding);
         return;
-    case OUTCOME_CHANGING:
-        ADD(report->changing, 1);
+    case OUTCOME_UNSETTLED:
+        ADD(report->unsettled, 1);
         return;
     case OUTCOME_FAILED:
         tally_error(tally, folder, name, finding->error);

@@ -1,18 +1,19 @@
-/* The parallel walk. Threads take work from one stack: a folder to read, or a batch of its names to look at.
- * Memory is bounded: where the stack is full, a thread does at once what it would have put there. */
+/* The parallel walk: which folders are read, which entries looked at, by how many threads. */
 #include <errno.h>
 #include <fcntl.h>
 #include <fnmatch.h>
-#include <linux/stat.h>
 #include <pthread.h>
 #include <stdbool.h>
+#include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 #include <sys/syscall.h>
 #include <time.h>
 #include <unistd.h>
 
-#include "tally.h"
+#include "gone.h"
+#include "listing.h"
+#include "work.h"
 
 enum {
     LISTING_SIZE = 32 * 1024,
@@ -21,49 +22,9 @@ enum {
     BATCH_NAMES_WHEN_IDLE = 8, /* threads wait for work: share it out more finely */
     PACE_NAMES = 8,            /* the time is taken this often ... */
     SLOW_NANOSECONDS = 50000,  /* ... and an entry that takes longer waits for a daemon: more threads pay */
-    STACK_FOLDERS = 4096,
-    STACK_BATCHES = 256,
     THREAD_STACK = 256 * 1024, /* fts and nftw want some */
-    NESTED_FOLDERS = 8, /* read inside one another by one thread: each takes some 10 KiB of its stack */
     ALWAYS_CLOSELY = 16,
-};
-
-/* An open folder; it lives as long as batches of its names are under way. */
-struct folder {
-    unsigned references;
-    int fd;
-    char path[]; /* relative to the root */
-};
-
-struct work {
-    struct work *next;
-    struct folder *folder; /* NULL: a folder to read, whose path is in `bytes` */
-    unsigned count;
-    char bytes[];
-};
-
-struct walk {
-    struct walk_report *report;
-    struct walk_tally tally;
-    const struct walk_options *options;
-    const char *root_path;
-    int root_fd;
-    dev_t device;
-    pthread_mutex_t mutex;
-    pthread_cond_t change;
-    struct work *folders, *batches; /* batches first: they hold folders open */
-    unsigned folder_count, batch_count, busy, idle;
-
-    /* As many threads as processors at first, all of them once entries are seen to be slow. */
-    struct worker *workers;
-    pthread_t *threads;
-    uint32_t jobs, started; /* the caller's own thread is one of them */
-};
-
-struct worker {
-    struct walk *walk;
-    struct walk_slot *slot;
-    unsigned nested;
+    CONVINCED = 64, /* this many wrong entries: further ones need less proof */
 };
 
 static bool stopped(const struct walk *walk)
@@ -71,26 +32,38 @@ static bool stopped(const struct walk *walk)
     return __atomic_load_n(&walk->report->stop, __ATOMIC_RELAXED);
 }
 
-/* Compare one entry; `number` is its place in the walk. Returns whether `raw` was filled. */
-static bool check_entry(struct walk *walk, struct place place, const char *folder, const char *name,
-                        uint64_t number, struct stat *raw)
+/* What became of an entry. */
+enum look { LOOKED, FAILED, MISSING, ELSEWHERE };
+
+/* Compare one entry; `number` is its place in the walk. `raw` is filled if it was LOOKED at; `error` if it is MISSING,
+ * which its folder settles. A folder ELSEWHERE belongs to another file system. */
+static enum look check_entry(struct walk *walk, struct place place, const char *folder, const char *name,
+                             uint64_t number, struct stat *raw, int *error)
 {
     char path[WALK_PATH_SIZE];
     const struct walk_options *options = walk->options;
+    struct walk_report *report = walk->report;
     bool closely = number < ALWAYS_CLOSELY || number % options->sample == 0;
     struct depth depth = {
         .fresh = closely || options->thorough,
         .entry_points = closely || options->every_entry_point,
+        .convinced = __atomic_load_n(&report->wrong, __ATOMIC_RELAXED) >= CONVINCED,
         .directory_nlink = options->directory_nlink,
     };
     struct finding finding;
     if (depth.entry_points && join_path(path, walk->root_path, folder, name))
         place.path = path;
     enum outcome outcome = compare_entry(&place, depth, raw, &finding);
+    if (outcome == OUTCOME_FAILED && *name && error_of_vanished(finding.error)) {
+        *error = finding.error;
+        return MISSING;
+    }
+    if (outcome != OUTCOME_FAILED && S_ISDIR(raw->st_mode) && raw->st_dev != walk->device)
+        return ELSEWHERE;
     tally_outcome(&walk->tally, folder, name, outcome, &finding);
     if (closely)
-        ADD(walk->report->closely, 1);
-    return outcome != OUTCOME_FAILED;
+        ADD(report->closely, 1);
+    return outcome == OUTCOME_FAILED ? FAILED : LOOKED;
 }
 
 static bool excluded(const struct walk *walk, const char *folder, const char *name)
@@ -107,45 +80,11 @@ static bool excluded(const struct walk *walk, const char *folder, const char *na
     return false;
 }
 
-static void release(struct folder *folder)
-{
-    if (__atomic_sub_fetch(&folder->references, 1, __ATOMIC_ACQ_REL) == 0) {
-        close(folder->fd);
-        free(folder);
-    }
-}
-
-/* Hand work to the other threads. Returns false where the caller is to do it: the stack, or memory, is full. */
-static bool push(struct worker *worker, struct folder *folder, const char *bytes, size_t size, unsigned count)
-{
-    struct walk *walk = worker->walk;
-    unsigned *held = folder ? &walk->batch_count : &walk->folder_count;
-    unsigned limit = folder ? STACK_BATCHES : STACK_FOLDERS;
-    struct work **stack = folder ? &walk->batches : &walk->folders;
-    if (__atomic_load_n(held, __ATOMIC_RELAXED) >= limit && worker->nested < NESTED_FOLDERS)
-        return false;
-    struct work *work = malloc(sizeof *work + size);
-    if (!work)
-        return false;
-    *work = (struct work){.folder = folder, .count = count};
-    memcpy(work->bytes, bytes, size);
-    if (folder)
-        ADD(folder->references, 1);
-    pthread_mutex_lock(&walk->mutex);
-    work->next = *stack;
-    *stack = work;
-    __atomic_store_n(held, *held + 1, __ATOMIC_RELAXED);
-    if (walk->idle)
-        pthread_cond_signal(&walk->change);
-    pthread_mutex_unlock(&walk->mutex);
-    return true;
-}
-
 static void read_folder(struct worker *worker, const char *path);
 
 static void enter(struct worker *worker, const char *path)
 {
-    if (!push(worker, NULL, path, strlen(path) + 1, 1))
+    if (!work_push(worker, NULL, path, strlen(path) + 1, 1))
         read_folder(worker, path);
 }
 
@@ -161,7 +100,54 @@ static void show_folder(struct walk_slot *slot, const char *path)
     tick(slot);
 }
 
-static void look_at(struct worker *worker, const struct folder *folder, const char *name)
+static void note_missing(struct walk *walk, struct folder *folder, const char *name, int error)
+{
+    pthread_mutex_lock(&walk->mutex);
+    if (!folder->gone)
+        folder->gone = calloc(1, sizeof *folder->gone);
+    if (folder->gone)
+        gone_note(folder->gone, name, error);
+    pthread_mutex_unlock(&walk->mutex);
+    if (!folder->gone)
+        tally_error(&walk->tally, folder->path, name, error);
+}
+
+static void settle_missing(struct worker *worker, struct folder *folder)
+{
+    struct walk *walk = worker->walk;
+    struct gone *gone = folder->gone;
+    unsigned all = gone->count;
+    char *listing = malloc(LISTING_SIZE);
+    show_folder(worker->slot, folder->path);
+    if (listing && !stopped(walk))
+        gone_check(gone, folder->fd, listing, LISTING_SIZE);
+    free(listing);
+    for (unsigned i = 0; i < gone->count; i++) {
+        unsigned which = i < gone->kept ? i : gone->kept - 1;
+        tally_error(&walk->tally, folder->path, gone->names + gone->start[which], gone->error[which]);
+    }
+    ADD(walk->report->vanished, all - gone->count);
+    free(gone);
+}
+
+static void release(struct worker *worker, struct folder *folder)
+{
+    if (__atomic_sub_fetch(&folder->references, 1, __ATOMIC_ACQ_REL) == 0) {
+        if (folder->gone)
+            settle_missing(worker, folder);
+        close(folder->fd);
+        free(folder);
+    }
+}
+
+static bool on_another_mount(const struct walk *walk, const struct folder *folder, const char *name)
+{
+    char path[WALK_PATH_SIZE];
+    return walk->points.count && join_path(path, "", folder->path, name) &&
+           points_cover(&walk->points, path, folder->fd, name);
+}
+
+static void look_at(struct worker *worker, struct folder *folder, const char *name)
 {
     struct walk *walk = worker->walk;
     struct walk_report *report = walk->report;
@@ -179,12 +165,19 @@ static void look_at(struct worker *worker, const struct folder *folder, const ch
 
     struct place place = {folder->fd, name, NULL, &worker->slot->ticks, 0};
     struct stat raw;
-    if (!check_entry(walk, place, folder->path, name, number, &raw) || !S_ISDIR(raw.st_mode))
-        return;
-    if (raw.st_dev != walk->device && !walk->options->cross) {
-        ADD(report->skipped_mounts, 1);
+    int error = 0;
+    enum look look = ELSEWHERE;
+    if (!on_another_mount(walk, folder, name))
+        look = check_entry(walk, place, folder->path, name, number, &raw, &error);
+    if (look == ELSEWHERE) {
+        ADD(report->entries, -1);
+        tally_mount_below(&walk->tally, folder->path, name);
         return;
     }
+    if (look == MISSING)
+        note_missing(walk, folder, name, error);
+    if (look != LOOKED || !S_ISDIR(raw.st_mode))
+        return;
     char inside[WALK_PATH_SIZE];
     if (join_path(inside, "", folder->path, name))
         enter(worker, inside);
@@ -192,7 +185,7 @@ static void look_at(struct worker *worker, const struct folder *folder, const ch
         tally_error(&walk->tally, folder->path, name, ENAMETOOLONG);
 }
 
-static void *work_until_done(void *data);
+static void *run_worker(void *data);
 
 /* Have `wanted` threads at work. */
 static void start_threads(struct walk *walk, uint32_t wanted)
@@ -201,7 +194,7 @@ static void start_threads(struct walk *walk, uint32_t wanted)
     pthread_attr_init(&attributes);
     pthread_attr_setstacksize(&attributes, THREAD_STACK);
     pthread_mutex_lock(&walk->mutex);
-    while (walk->started < wanted && pthread_create(&walk->threads[walk->started], &attributes, work_until_done,
+    while (walk->started < wanted && pthread_create(&walk->threads[walk->started], &attributes, run_worker,
                                                     &walk->workers[walk->started]) == 0)
         __atomic_store_n(&walk->started, walk->started + 1, __ATOMIC_RELAXED);
     pthread_mutex_unlock(&walk->mutex);
@@ -215,7 +208,7 @@ static int64_t nanoseconds(void)
     return now.tv_sec * INT64_C(1000000000) + now.tv_nsec;
 }
 
-static void look_at_batch(struct worker *worker, const struct folder *folder, const char *names, unsigned count)
+static void look_at_batch(struct worker *worker, struct folder *folder, const char *names, unsigned count)
 {
     struct walk *walk = worker->walk;
     int64_t begin = 0;
@@ -239,20 +232,11 @@ struct batch {
 
 static void flush(struct worker *worker, struct folder *folder, struct batch *batch)
 {
-    if (batch->count && !push(worker, folder, batch->names, batch->size, batch->count))
+    if (batch->count && !work_push(worker, folder, batch->names, batch->size, batch->count))
         look_at_batch(worker, folder, batch->names, batch->count);
     batch->count = 0;
     batch->size = 0;
 }
-
-/* linux_dirent64, see getdents(2) */
-struct record {
-    uint64_t inode;
-    int64_t offset;
-    uint16_t length;
-    uint8_t type;
-    char name[];
-};
 
 static void read_names(struct worker *worker, struct folder *folder, char *listing, struct batch *batch)
 {
@@ -268,7 +252,7 @@ static void read_names(struct worker *worker, struct folder *folder, char *listi
             const struct record *record = (const struct record *)(listing + at);
             const char *name = record->name;
             at += record->length;
-            if (name[0] == '.' && (!name[1] || (name[1] == '.' && !name[2])))
+            if (is_dots(name))
                 continue;
             size_t length = strlen(name) + 1;
             unsigned limit = __atomic_load_n(&walk->idle, __ATOMIC_RELAXED) ? BATCH_NAMES_WHEN_IDLE : BATCH_NAMES;
@@ -297,6 +281,7 @@ static void read_folder(struct worker *worker, const char *path)
     }
     memcpy(folder->path, path, size);
     folder->references = 1;
+    folder->gone = NULL;
     batch->count = 0;
     batch->size = 0;
     show_folder(worker->slot, path);
@@ -308,7 +293,7 @@ static void read_folder(struct worker *worker, const char *path)
     worker->nested++;
     read_names(worker, folder, listing, batch);
     worker->nested--;
-    release(folder);
+    release(worker, folder);
     folder = NULL;
 out:
     free(batch);
@@ -316,50 +301,15 @@ out:
     free(folder);
 }
 
-static struct work *pop(struct work **stack, unsigned *count)
-{
-    struct work *work = *stack;
-    if (work) {
-        *stack = work->next;
-        __atomic_store_n(count, *count - 1, __ATOMIC_RELAXED);
-    }
-    return work;
-}
-
-/* The next piece of work, or NULL once there is none and nobody who could make more. */
-static struct work *take(struct walk *walk)
-{
-    struct work *work = NULL;
-    pthread_mutex_lock(&walk->mutex);
-    while (!(work = pop(&walk->batches, &walk->batch_count)) && !(work = pop(&walk->folders, &walk->folder_count)) &&
-           walk->busy) {
-        __atomic_store_n(&walk->idle, walk->idle + 1, __ATOMIC_RELAXED);
-        pthread_cond_wait(&walk->change, &walk->mutex);
-        __atomic_store_n(&walk->idle, walk->idle - 1, __ATOMIC_RELAXED);
-    }
-    if (work)
-        walk->busy++;
-    pthread_mutex_unlock(&walk->mutex);
-    return work;
-}
-
-static void finish(struct walk *walk)
-{
-    pthread_mutex_lock(&walk->mutex);
-    if (--walk->busy == 0 && !walk->batches && !walk->folders)
-        pthread_cond_broadcast(&walk->change);
-    pthread_mutex_unlock(&walk->mutex);
-}
-
-static void *work_until_done(void *data)
+static void *run_worker(void *data)
 {
     struct worker *worker = data;
     struct walk *walk = worker->walk;
-    for (struct work *work; (work = take(walk)); finish(walk)) {
+    for (struct work *work; (work = work_take(walk)); work_finish(walk)) {
         worker->slot->busy = 1;
         if (work->folder) {
             look_at_batch(worker, work->folder, work->bytes, work->count);
-            release(work->folder);
+            release(worker, work->folder);
         } else if (!stopped(walk)) {
             read_folder(worker, work->bytes);
         }
@@ -370,21 +320,36 @@ static void *work_until_done(void *data)
     return NULL;
 }
 
+/* The text of /proc/self/fd/N: the path that an open descriptor was found at, links followed. */
+static void copy_real_path(char *path, int fd)
+{
+    char link[40];
+    snprintf(link, sizeof link, "/proc/self/fd/%d", fd);
+    ssize_t length = readlink(link, path, WALK_PATH_SIZE - 1);
+    path[length > 0 ? length : 0] = '\0';
+}
+
+/* Which mount it is, before anything is asked of its file system; then whether that answers. */
 static int open_root(struct walk *walk)
 {
-    struct statx stx = {0};
     struct stat raw;
     struct walk_report *report = walk->report;
     struct place place = {AT_FDCWD, walk->root_path, NULL, &report->slots[0].ticks, 1};
-    if (raw_fstatat(AT_FDCWD, walk->root_path, &raw, 0) != 0)
+    int found = open(walk->root_path, O_PATH | O_DIRECTORY | O_CLOEXEC), error = 0;
+    if (found < 0)
         return errno;
+    report->root_mount_id = mount_id_of(found);
+    copy_real_path(report->root_real_path, found);
+    if (raw_fstatat(found, "", &raw, AT_EMPTY_PATH) != 0 ||
+        (walk->root_fd = openat(found, ".", O_RDONLY | O_DIRECTORY | O_CLOEXEC)) < 0)
+        error = errno;
+    close(found);
+    if (error)
+        return error;
     walk->device = raw.st_dev;
-    if (syscall(SYS_statx, AT_FDCWD, walk->root_path, 0, STATX_MNT_ID, &stx) == 0 && stx.stx_mask & STATX_MNT_ID)
-        report->root_mount_id = stx.stx_mnt_id;
-    walk->root_fd = open(walk->root_path, O_RDONLY | O_DIRECTORY | O_CLOEXEC);
-    if (walk->root_fd < 0)
-        return errno;
-    check_entry(walk, place, "", "", ADD(report->entries, 1), &raw);
+    if (*report->root_real_path)
+        points_read(&walk->points, report->root_real_path, walk->device);
+    check_entry(walk, place, "", "", ADD(report->entries, 1), &raw, &error);
     return 0;
 }
 
@@ -419,11 +384,12 @@ void walk_run(struct walk_report *report, const char *root, const struct walk_op
         enter(&workers[0], "");
         uint32_t processors = (uint32_t)sysconf(_SC_NPROCESSORS_ONLN);
         start_threads(&walk, processors < jobs ? processors : jobs);
-        work_until_done(&workers[0]);
+        run_worker(&workers[0]);
         while (walk.started > 1)
             pthread_join(threads[--walk.started], NULL);
         close(walk.root_fd);
     }
+    points_free(&walk.points);
     report->slots[0].busy = 0;
     pthread_cond_destroy(&walk.change);
     pthread_mutex_destroy(&walk.tally.mutex);

@@ -5,6 +5,8 @@
 
 #define WALK_PATH_SIZE 4096
 #define WALK_MAX_SAMPLES 64
+#define WALK_NAMES_SIZE 65536
+#define WALK_ERRNOS 134 /* errno numbers, 0 for what lies beyond */
 #define WALK_MAX_JOBS 64
 
 /* What is wrong with an entry; 0: a lie that was corrected. */
@@ -20,7 +22,6 @@
 
 struct walk_options {
     uint32_t jobs;            /* threads, WALK_MAX_JOBS at most */
-    uint32_t cross;           /* descend into other file systems */
     uint32_t thorough;        /* ask the daemon afresh for every entry, not for the sample alone */
     uint32_t every_entry_point; /* compare all entry points for every entry, not for the sample alone */
     uint32_t sample;          /* one entry in this many is looked at closely; the root and the first 16 always */
@@ -55,15 +56,34 @@ struct walk_report {
     char shim_scope[4096];
 
     /* the root */
-    int32_t root_error; /* errno, 0: it could be opened */
-    uint64_t root_mount_id;
+    int32_t root_error;       /* errno, 0: it could be opened */
+    uint64_t root_mount_id;   /* 0: the kernel does not tell */
+    char root_real_path[WALK_PATH_SIZE]; /* symbolic links followed; empty: not known */
 
-    uint64_t entries, lies, corrected, wrong, corrupted, vanished, changing, errors, closely;
-    uint64_t skipped_mounts; /* folders on other file systems, not entered */
-    uint32_t limited;        /* max_entries was reached */
-    int32_t first_error;     /* errno */
-    int32_t dead_error;      /* errno of a dead connection: the walk ended there */
+    /* Entries: each that was looked at is judged, unsettled, vanished or among the errors. */
+    uint64_t entries;
+    uint64_t judged;
+    uint64_t lies;      /* of these, live and with a count of 0 */
+    uint64_t corrected; /* of the lies, right in every answer */
+    uint64_t left;      /* of the lies, still 0 */
+    uint64_t wrong;     /* judged ones that were changed as they must not be */
+    uint64_t moved;     /* judged, while other fields changed by themselves */
+    uint64_t unsettled; /* count or type never stood still */
+    uint64_t vanished;  /* gone when it was their turn */
+    uint64_t errors;    /* could not be read */
+    uint64_t unread[WALK_ERRNOS]; /* the same by errno */
+    uint64_t transient; /* calls that failed, and worked when they were repeated */
+    uint64_t closely;   /* looked at by all entry points, and asked afresh */
+    uint32_t limited;   /* max_entries was reached */
+    int32_t dead_error; /* errno of a dead connection: the walk ended there */
+    int32_t first_error; /* errno */
     char first_error_path[WALK_PATH_SIZE];
+
+    /* Folders that other file systems are mounted on: not entered. Their paths from the root, terminated, one behind
+     * the other, as far as they fit. */
+    uint64_t mounts_below;
+    uint32_t mounts_below_size;
+    char mounts_below_paths[WALK_NAMES_SIZE];
 
     uint32_t sample_count;
     struct walk_sample samples[WALK_MAX_SAMPLES];

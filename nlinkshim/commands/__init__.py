@@ -56,7 +56,7 @@ def run(arguments: Sequence[str]) -> int:
     module = importlib.import_module(f"nlinkshim.commands.{name}")
     parser = argparse.ArgumentParser(
         prog=f"nlinkshim {name}",
-        description=module.__doc__,
+        description=getattr(module, "DESCRIPTION", module.__doc__),
         epilog=EPILOG,
         formatter_class=argparse.RawDescriptionHelpFormatter,
     )

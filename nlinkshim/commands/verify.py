@@ -1,12 +1,4 @@
-"""Walk each PATH, and compare the kernel's own answers with those of libc in a process under the shim.
-
-The verdict for a mount is one of
-  needed       it reports link counts of 0, and the shim corrects every one of them
-  not-needed   it reports none: the shim can be retired there
-  ineffective  it reports some, and the shim leaves them
-  corrupting   the shim changed something else
-  other-cause  the mount is unusable for another reason, which is named
-  incomplete   not everything could be read, or the daemon hangs"""
+"""Walk each PATH, and compare the kernel's own answers with those of libc in a process under the shim."""
 
 from __future__ import annotations
 
@@ -16,9 +8,21 @@ import sys
 from collections.abc import Iterator
 from pathlib import Path
 
+from nlinkshim.preload import shim_path
 from nlinkshim.verifier.report import as_json, as_text
 from nlinkshim.verifier.run import DEFAULT_JOBS, Options, verify
 from nlinkshim.verifier.supervise import Progress
+from nlinkshim.verifier.verdict import Verdict
+
+DESCRIPTION = "\n".join(
+    [
+        str(__doc__),
+        "The verdict for a mount is one of",
+        *(f"  {verdict.value:12} {verdict.meaning} ({int(verdict.exit_code)})" for verdict in Verdict),
+        "with the exit code in brackets; of several the highest. Where lies were all corrected, but",
+        "something could not be read or judged, it is 3.",
+    ]
+)
 
 
 def add_arguments(parser: argparse.ArgumentParser) -> None:
@@ -31,7 +35,7 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
         "--one-file-system",
         action=argparse.BooleanOptionalAction,
         default=True,
-        help="do not descend into other mounts below PATH (default)",
+        help="do not descend into other file systems below PATH (default); if not, each has its own verdict",
     )
     add(
         "--sample",
@@ -57,6 +61,7 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
         metavar="SECONDS",
         help="how long a single call may take before the mount counts as hung (default %(default)g)",
     )
+    add("--plain", action="store_true", help="PATH is meant though no FUSE file system is mounted there")
     add("--scope", help="NLINKSHIM_SCOPE for this run: fuse, off, or mount paths joined by ':'")
     add("--shim", type=Path, metavar="FILE", help="the shim to verify (default: the installed one)")
 
@@ -73,11 +78,15 @@ def run(arguments: argparse.Namespace) -> int:
         timeout=arguments.timeout,
         scope=arguments.scope,
         shim=arguments.shim,
+        plain=arguments.plain,
     )
     with _progress_bar() as progress:
         results = verify(arguments.paths, options, progress)
-    print(as_json(results) if arguments.format == "json" else as_text(results))
-    return max(result.verdict.exit_code for result in results)
+    if arguments.format == "json":
+        print(as_json(results, options, options.shim or shim_path()))
+    else:
+        print(as_text(results))
+    return max(result.exit_code for result in results)
 
 
 @contextlib.contextmanager

@@ -15,8 +15,9 @@ from pathlib import Path
 from nlinkshim.demonstration import samba
 from nlinkshim.errors import IncompleteError
 from nlinkshim.preload import preload_environment
+from nlinkshim.verifier.result import MountResult
 from nlinkshim.verifier.run import Options, verify
-from nlinkshim.verifier.verdict import MountResult, Verdict
+from nlinkshim.verifier.verdict import Verdict
 
 MOUNT_SECONDS = 10.0
 

@@ -2,42 +2,35 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
+from pathlib import Path
 
-from nlinkshim.report.text import GREEN, RED, YELLOW, coloured, printable
-from nlinkshim.verifier.verdict import MountResult, Verdict
+from nlinkshim.report.text import coloured, printable
+from nlinkshim.verifier.result import MountResult
+from nlinkshim.verifier.run import Options
+from nlinkshim.verifier.verdict import LEFT_AT_0, Sample, Verdict, plural
 
 SCHEMA = "nlinkshim.verify/1"
 
-_COLOURS = {
-    Verdict.NEEDED: GREEN,
-    Verdict.NOT_NEEDED: GREEN,
-    Verdict.INEFFECTIVE: RED,
-    Verdict.CORRUPTING: RED,
-    Verdict.OTHER_CAUSE: YELLOW,
-    Verdict.INCOMPLETE: YELLOW,
-}
-
-_MEANINGS = {
-    Verdict.NEEDED: "the file system reports 0 for live entries; the shim corrects all of them",
-    Verdict.NOT_NEEDED: "the file system tells the truth",
-    Verdict.INEFFECTIVE: "the file system reports 0 for live entries, and the shim does not correct them",
-    Verdict.CORRUPTING: "the shim changed what it must not change",
-    Verdict.OTHER_CAUSE: "something other than link counts is wrong",
-    Verdict.INCOMPLETE: "not everything could be looked at",
-}
-
 SHOWN_PROBLEMS = 5
+SHOWN_MOUNTS = 8
 
 
-def as_json(results: Sequence[MountResult]) -> str:
+def as_json(results: Sequence[MountResult], options: Options, shim: Path) -> str:
     """The document of schema nlinkshim.verify/1."""
     from nlinkshim.report.json import document
 
-    mounts = [
-        {**result._asdict(), "samples": [sample._asdict() for sample in result.samples]} for result in results
-    ]
-    return document(SCHEMA, mounts=mounts)
+    run = {**options._asdict(), "shim": str(shim)}
+    return document(SCHEMA, run=run, mounts=[_mount(result) for result in results])
+
+
+def _mount(result: MountResult) -> dict[str, object]:
+    return {
+        **result._asdict(),
+        "exit_code": int(result.exit_code),
+        "unread": dict(result.unread),
+        "samples": [sample._asdict() for sample in result.samples],
+    }
 
 
 def as_text(results: Sequence[MountResult]) -> str:
@@ -50,14 +43,15 @@ def as_text(results: Sequence[MountResult]) -> str:
 
 def as_table(results: Sequence[MountResult], labels: Sequence[str]) -> str:
     """The table alone, with these labels in its first column."""
-    heads = ("MOUNT", "TYPE", "ENTRIES", "LIES", "CORRECTED", "WRONG", "ERRORS", "SECONDS", "VERDICT")
+    heads = ("MOUNT", "TYPE", "ENTRIES", "LIES", "CORRECTED", "LEFT", "WRONG", "UNREAD", "SECONDS", "VERDICT")
     rows = [
         (
             printable(label),
-            result.fstype,
+            printable(result.fstype),
             f"{result.entries:,}",
             f"{result.lies:,}",
             f"{result.corrected:,}",
+            f"{result.left:,}",
             f"{result.wrong:,}",
             f"{result.errors:,}",
             f"{result.seconds:.2f}",
@@ -76,26 +70,49 @@ def as_table(results: Sequence[MountResult], labels: Sequence[str]) -> str:
 
     lines = [line(heads, heads[-1])]
     lines += [
-        line(row, coloured(result.verdict.value, _COLOURS[result.verdict]))
+        line(row, coloured(result.verdict.value, result.verdict.colour))
         for row, result in zip(rows, results, strict=True)
     ]
     return "\n".join(lines)
 
 
 def _explain(result: MountResult) -> list[str]:
-    lines = [f"{printable(result.path)}: {_MEANINGS[result.verdict]}."]
-    if result.cause:
-        lines.append(f"  cause:  {printable(result.cause)}")
-    if result.remedy:
-        lines.append(f"  remedy: {printable(result.remedy)}")
-    problems = [sample for sample in result.samples if sample.problem]
+    extent = f", of the first {plural(result.entries, 'entry')}" if result.limited else ""
+    lines = [f"{printable(result.path)}: {result.verdict.meaning}{extent}."]
+    for word, text in (("cause", result.cause), ("remedy", result.remedy), ("command", result.command)):
+        if text:
+            lines.append(f"  {word + ':':8} {printable(text)}")
+    lines += [f"  {printable(line)}" for line in (*_problems(result.samples), *_notes(result))]
+    return lines
+
+
+def _problems(samples: Sequence[Sample]) -> Iterator[str]:
+    # What was changed wrongly is rarer than lies that were left, and tells more.
+    problems = sorted((s for s in samples if s.problem), key=lambda s: s.problem == LEFT_AT_0)
     for sample in problems[:SHOWN_PROBLEMS]:
-        lines.append(
-            f"  {printable(sample.path)}: {sample.entry_point}: {sample.problem}"
+        yield (
+            f"{sample.path}: {sample.entry_point}: {sample.problem}"
             f" (raw {sample.raw}, patched {sample.patched})"
         )
     if len(problems) > SHOWN_PROBLEMS:
-        lines.append(f"  ... and more: --format json lists up to {len(problems)}")
-    if result.errors and result.verdict is Verdict.NEEDED:
-        lines.append(f"  note: {result.errors:,} could not be read; the verdict stands on what was")
-    return lines
+        yield f"... and more: --format json lists up to {len(problems)}"
+
+
+def _notes(result: MountResult) -> Iterator[str]:
+    """What was counted besides."""
+    if result.mounts_below:
+        shown = ", ".join(result.mounts_below_paths[:SHOWN_MOUNTS])
+        more = result.mounts_below - min(len(result.mounts_below_paths), SHOWN_MOUNTS)
+        yield f"note: not entered, other file systems: {shown}" + (f" and {more:,} more" if more else "")
+    if result.moved:
+        yield (
+            f"note: {plural(result.moved, 'entry')} changed in other fields (a time, the size) while"
+            " looked at; count and type were judged"
+        )
+    if result.vanished:
+        yield f"note: {plural(result.vanished, 'entry')} went before their turn came"
+    if result.transient:
+        what = plural(result.transient, "call")
+        yield f"note: {what} failed, and worked when repeated: see the log of the FUSE server"
+    if result.limited and result.verdict is Verdict.NEEDED:
+        yield "note: verify all of it to know that every lie is corrected"

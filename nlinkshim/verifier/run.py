@@ -10,18 +10,21 @@ from pathlib import Path
 from typing import NamedTuple
 
 from nlinkshim._walker import lib
-from nlinkshim.errors import UsageError
-from nlinkshim.mounts import mount_of, read_mounts
+from nlinkshim.errors import IncompleteError, UsageError
+from nlinkshim.mounts import mount_of, mount_with_id, read_mounts
 from nlinkshim.preload import check_machine, preload_environment, shim_path
+from nlinkshim.verifier.result import MountResult, result_of
 from nlinkshim.verifier.supervise import Progress, walk_under_shim
-from nlinkshim.verifier.verdict import MountFacts, MountResult, judge
+from nlinkshim.verifier.verdict import Facts, Walk, judge
 
 # Threads wait for the daemon most of the time: far more of them than cores pay.
 DEFAULT_JOBS = 32
 
 
 class Options(NamedTuple):
-    """How to walk. `timeout` is how many seconds one call may take."""
+    """How to walk. `timeout` is how many seconds one call may take; `one_file_system` off walks what is
+    mounted below a path too, each mount with a result of its own; `plain` says that the paths are meant
+    though no FUSE file system is mounted there."""
 
     jobs: int = DEFAULT_JOBS
     one_file_system: bool = True
@@ -33,6 +36,7 @@ class Options(NamedTuple):
     timeout: float = 30.0
     scope: str | None = None
     shim: Path | None = None
+    plain: bool = False
 
     def check(self) -> None:
         """Raises UsageError for what is out of range."""
@@ -46,26 +50,38 @@ class Options(NamedTuple):
 
 
 def verify(
-    paths: Sequence[str | os.PathLike[str]], options: Options | None = None, progress: Progress | None = None
+    paths: str | os.PathLike[str] | Sequence[str | os.PathLike[str]],
+    options: Options | None = None,
+    progress: Progress | None = None,
 ) -> list[MountResult]:
-    """Walk each path and compare raw with interposed answers.
+    """Walk each path and compare raw with interposed answers. A result a path, and one for each mount below
+    it where `options.one_file_system` is off.
 
     `progress` is called about 20 times a second with the entries and lies counted so far.
 
     Raises:
         UsageError: a path does not exist or is no folder, or an option is out of range.
         NotLoadedError: the loader did not inject the shim, or it is another version.
+        IncompleteError: there is no /proc.
     """
     options = options or Options()
     options.check()
+    if not Path("/proc/self/mountinfo").exists():
+        raise IncompleteError(
+            "there is no /proc, where the kernel lists the mounts: mount -t proc proc /proc"
+        )
     shim = options.shim or shim_path()
     check_machine(shim)
+    waiting = [os.fspath(path) for path in ([paths] if isinstance(paths, str | os.PathLike) else paths)]
     results = []
-    for path in paths:
-        result, interrupted = _verify_one(os.fspath(path), options, shim, progress)
+    while waiting:
+        path = waiting.pop(0)
+        result, interrupted = _verify_one(path, options, shim, progress)
         results.append(result)
         if interrupted:
             break
+        if not options.one_file_system:
+            waiting[:0] = [str(Path(path, below)) for below in result.mounts_below_paths]
     return results
 
 
@@ -77,25 +93,9 @@ def _verify_one(
     walk = walk_under_shim(path, options, environment, shim, progress)
     if walk.root_error in _NO_FOLDER:
         raise UsageError(f"{path}: {_NO_FOLDER[walk.root_error]}")
-    facts = _mount_facts(path, walk.root_mount_id)
-    verdict, cause, remedy = judge(walk, path, facts, os.geteuid(), options.timeout)
-    return (
-        MountResult(
-            path=path,
-            verdict=verdict,
-            fstype=facts.fstype,
-            entries=walk.entries,
-            lies=walk.lies,
-            corrected=walk.corrected,
-            wrong=walk.wrong,
-            errors=walk.errors,
-            seconds=round(time.monotonic() - begin, 3),
-            cause=cause,
-            remedy=remedy,
-            samples=walk.samples,
-        ),
-        walk.interrupted,
-    )
+    facts = _facts(path, walk, options)
+    seconds = round(time.monotonic() - begin, 3)
+    return result_of(walk, facts, judge(walk, facts), seconds), walk.interrupted
 
 
 _NO_FOLDER = {
@@ -104,20 +104,10 @@ _NO_FOLDER = {
 }
 
 
-def _mount_facts(path: str, mount_id: int) -> MountFacts:
-    """What mountinfo says of the mount: found by its id, or, if it could not be asked, by the path's text."""
+def _facts(path: str, walk: Walk, options: Options) -> Facts:
+    """The mount is the one that the walk stood on; by the path's text only where the kernel did not tell."""
     mounts = read_mounts()
-    mount = next((mount for mount in mounts if mount.id == mount_id), None) or mount_of(
-        os.path.abspath(path),
-        mounts,
+    mount = mount_with_id(mounts, walk.root_mount_id) or mount_of(
+        walk.root_real_path or os.path.abspath(path), mounts
     )
-    if mount is None:
-        return MountFacts()
-    return MountFacts(
-        fstype=mount.fstype,
-        mount_point=mount.path,
-        is_fuse=mount.is_fuse,
-        allow_other=mount.allow_other,
-        owner=mount.owner,
-        abort_command=mount.abort_command(),
-    )
+    return Facts(path, mount, mounts, os.geteuid(), options.timeout, options.plain)

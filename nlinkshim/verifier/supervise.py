@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import contextlib
+import errno
 import mmap
 import os
 import select
@@ -20,7 +21,7 @@ from nlinkshim import __version__
 from nlinkshim._walker import ffi, lib
 from nlinkshim.handshake import require_version
 from nlinkshim.preload import directory_nlink
-from nlinkshim.verifier.verdict import Sample, Walk
+from nlinkshim.verifier.verdict import LEFT_AT_0, Sample, Walk
 
 if TYPE_CHECKING:
     from nlinkshim.verifier.run import Options
@@ -91,7 +92,6 @@ def _run_worker(
         "exclude": options.exclude,
         "options": {
             "jobs": options.jobs,
-            "cross": not options.one_file_system,
             "thorough": options.thorough,
             "every_entry_point": options.every_entry_point,
             "sample": options.sample,
@@ -176,7 +176,7 @@ def _slot_path(root: str, slot: Any) -> str:
 def _problem(sample: Any) -> str | None:
     return {
         lib.PROBLEM_NONE: None,
-        lib.PROBLEM_LEFT_ZERO: "left at 0",
+        lib.PROBLEM_LEFT_ZERO: LEFT_AT_0,
         lib.PROBLEM_WRONG_COUNT: f"became {sample.patched}",
         lib.PROBLEM_FIELD_CHANGED: f"{_text(sample.field)} changed",
         lib.PROBLEM_FAILED: f"fails: {os.strerror(sample.error)}",
@@ -185,9 +185,15 @@ def _problem(sample: Any) -> str | None:
 
 def _read(report: Report, end: _End) -> Walk:
     samples = (report.samples[number] for number in range(report.sample_count))
+    below = bytes(ffi.buffer(report.mounts_below_paths, report.mounts_below_size))
     return Walk(
         **{name: getattr(report, name) for name in _COPIED},
+        unread={
+            errno.errorcode.get(number, "other"): count for number, count in enumerate(report.unread) if count
+        },
         first_error_path=_text(report.first_error_path),
+        root_real_path=_text(report.root_real_path),
+        mounts_below_paths=tuple(sorted(map(os.fsdecode, below.split(b"\0")[:-1]))),
         hung_at=end.hung_at,
         interrupted=end.interrupted,
         crashed=end.crashed,
@@ -207,14 +213,21 @@ def _read(report: Report, end: _End) -> Walk:
 
 _COPIED = (
     "entries",
+    "judged",
     "lies",
     "corrected",
+    "left",
     "wrong",
-    "corrupted",
+    "moved",
+    "unsettled",
+    "vanished",
     "errors",
+    "transient",
+    "closely",
     "first_error",
     "root_error",
     "root_mount_id",
     "dead_error",
     "limited",
+    "mounts_below",
 )

@@ -1,4 +1,4 @@
-"""What the counts of a walk mean. Pure.
+"""What the counts of a walk mean. Pure but for the mounts that a remedy's command is checked against.
 
 Named tuples here and in what `verify` imports: dataclasses would double the time that Python takes to start.
 """
@@ -7,35 +7,46 @@ from __future__ import annotations
 
 import errno
 import os
+from collections.abc import Callable, Mapping, Sequence
 from enum import Enum
-from typing import NamedTuple
+from types import MappingProxyType
+from typing import TYPE_CHECKING, NamedTuple
 
 from nlinkshim.errors import ExitCode
+from nlinkshim.report.text import GREEN, RED, YELLOW
+
+if TYPE_CHECKING:
+    from nlinkshim.mounts import Mount
+    from nlinkshim.remedy import Remedy
 
 
 class Verdict(str, Enum):
-    """What verify says of a mount."""
+    """What verify says of a mount: a row of word, exit code, colour and meaning each."""
 
-    NEEDED = "needed"
-    NOT_NEEDED = "not-needed"
-    INEFFECTIVE = "ineffective"
-    CORRUPTING = "corrupting"
-    OTHER_CAUSE = "other-cause"
-    INCOMPLETE = "incomplete"
+    exit_code: ExitCode  # of an undisturbed run: see MountResult.exit_code
+    colour: str
+    meaning: str
 
-    @property
-    def exit_code(self) -> ExitCode:
-        return _EXIT_CODES[self]
+    def __new__(cls, word: str, exit_code: ExitCode, colour: str, meaning: str) -> Verdict:
+        verdict = str.__new__(cls, word)
+        verdict._value_ = word
+        verdict.exit_code, verdict.colour, verdict.meaning = exit_code, colour, meaning
+        return verdict
+
+    NEEDED = "needed", ExitCode.WELL, GREEN, "it reports 0 for live entries, and the shim corrects every one"
+    NOT_NEEDED = "not-needed", ExitCode.WELL, GREEN, "no entry reports 0: it counts links by itself"
+    INEFFECTIVE = (
+        "ineffective",
+        ExitCode.WRONG,
+        RED,
+        "it reports 0 for live entries, and the shim leaves some",
+    )
+    CORRUPTING = "corrupting", ExitCode.WRONG, RED, "the shim changed what it must not change"
+    OTHER_CAUSE = "other-cause", ExitCode.INCOMPLETE, YELLOW, "the trouble is another one, which is named"
+    INCOMPLETE = "incomplete", ExitCode.INCOMPLETE, YELLOW, "too little could be read or judged"
 
 
-_EXIT_CODES = {
-    Verdict.NEEDED: ExitCode.WELL,
-    Verdict.NOT_NEEDED: ExitCode.WELL,
-    Verdict.INEFFECTIVE: ExitCode.WRONG,
-    Verdict.CORRUPTING: ExitCode.WRONG,
-    Verdict.OTHER_CAUSE: ExitCode.INCOMPLETE,
-    Verdict.INCOMPLETE: ExitCode.INCOMPLETE,
-}
+LEFT_AT_0 = "left at 0"
 
 
 class Sample(NamedTuple):
@@ -49,20 +60,30 @@ class Sample(NamedTuple):
 
 
 class Walk(NamedTuple):
-    """What a walk counted, and how it ended."""
+    """What a walk counted (entries, unless said otherwise), and how it ended."""
 
     entries: int = 0
+    judged: int = 0
     lies: int = 0
-    corrected: int = 0
-    wrong: int = 0  # entries with any wrong answer
-    corrupted: int = 0  # of these, other than a 0 left as it was
-    errors: int = 0
+    corrected: int = 0  # of the lies, right in every answer
+    left: int = 0  # of the lies, still 0
+    wrong: int = 0  # changed as they must not be
+    moved: int = 0  # judged, while other fields changed by themselves
+    unsettled: int = 0  # count or type never stood still
+    vanished: int = 0  # gone when it was their turn
+    errors: int = 0  # could not be read
+    unread: Mapping[str, int] = MappingProxyType({})  # the same by the name of the errno
+    transient: int = 0  # calls that failed, and worked when they were repeated
+    closely: int = 0  # by all entry points, and with the daemon asked afresh
     first_error: int = 0  # errno
     first_error_path: str = ""
     root_error: int = 0  # errno
     root_mount_id: int = 0  # 0: not known
+    root_real_path: str = ""  # "": not known
     dead_error: int = 0  # errno
     limited: int = 0  # 1: it ended at max_entries, and there was more
+    mounts_below: int = 0  # other file systems, not entered
+    mounts_below_paths: tuple[str, ...] = ()  # of the root; a part of them if they are very many
     hung_at: str | None = None
     interrupted: bool = False
     crashed: str | None = None  # the signal that ended the worker
@@ -70,135 +91,231 @@ class Walk(NamedTuple):
     samples: tuple[Sample, ...] = ()
 
 
-class MountFacts(NamedTuple):
-    """What the kernel's list of mounts says of the path. None: the path stands in no mount."""
+class Judgement(NamedTuple):
+    """`cause` and `remedy` are sentences, `command` a line for `sh` that does what the remedy says."""
 
-    fstype: str = "unknown"
-    mount_point: str = ""
-    is_fuse: bool = False
-    allow_other: bool = True
-    owner: int | None = None  # uid that mounted a FUSE file system
-    abort_command: str = "abort its connection"  # frees what waits for a hung FUSE daemon
+    verdict: Verdict
+    cause: str | None = None
+    remedy: str | None = None
+    command: str | None = None
 
 
-class MountResult(NamedTuple):
-    """The result for one PATH. `seconds` is wall time; `cause` and `remedy` are sentences, or None."""
+class Facts(NamedTuple):
+    """Whose walk it was. `mount` is the mount that the path leads to, of the list `mounts`."""
 
     path: str
-    verdict: Verdict
-    fstype: str
-    entries: int
-    lies: int
-    corrected: int
-    wrong: int
-    errors: int
-    seconds: float
-    cause: str | None
-    remedy: str | None
-    samples: tuple[Sample, ...] = ()
+    mount: Mount | None
+    mounts: Sequence[Mount] = ()
+    user: int = 0
+    timeout: float = 30.0
+    plain: bool = False  # a plain folder is meant
+
+    @property
+    def fstype(self) -> str:
+        return self.mount.fstype if self.mount else "unknown"
 
 
-def _plural(count: int, noun: str) -> str:
+def plural(count: int, noun: str) -> str:
     if count == 1:
         return f"1 {noun}"
     return f"{count:,} {noun[:-1] + 'ies' if noun.endswith('y') else noun + 's'}"
 
 
-def _remount(facts: MountFacts, path: str) -> str:
-    return f"fusermount3 -u -z {facts.mount_point or path} (or umount -l), then start the FUSE server again"
+def _judgement(verdict: Verdict, cause: str, remedy: Remedy) -> Judgement:
+    return Judgement(verdict, cause, remedy.text, remedy.command)
 
 
-def _unreachable(error: int, path: str, facts: MountFacts, user: int) -> tuple[str, str | None]:
-    """Cause and remedy of an error that bars the whole mount."""
-    if error in (errno.ENOTCONN, errno.ECONNABORTED):
-        return f"the FUSE daemon is gone ({os.strerror(error)})", _remount(facts, path)
-    if error == errno.EACCES and facts.is_fuse and not facts.allow_other and user != facts.owner:
-        return (
-            f"the mount lacks allow_other: only uid {facts.owner} may enter it, and this is uid {user}",
-            "mount with -o allow_other (and user_allow_other in /etc/fuse.conf if the server is not root)",
+def _unreachable(error: int, facts: Facts) -> Judgement:
+    """Of an error that bars the whole mount."""
+    from nlinkshim import remedy
+
+    mount = facts.mount
+    if error in (errno.ENOTCONN, errno.ECONNABORTED, errno.ESTALE) and mount:
+        what = "the mount is stale" if error == errno.ESTALE else "the FUSE daemon is gone"
+        return _judgement(
+            Verdict.OTHER_CAUSE, f"{what} ({os.strerror(error)})", remedy.remount(mount, facts.mounts)
+        )
+    if (
+        error == errno.EACCES
+        and mount
+        and mount.is_fuse
+        and not mount.allow_other
+        and facts.user != mount.owner
+    ):
+        return _judgement(
+            Verdict.OTHER_CAUSE,
+            f"the mount lacks allow_other: only uid {mount.owner} may enter it, and this is uid {facts.user}",
+            remedy.open_to_others(mount),
         )
     if error in (errno.EACCES, errno.EPERM):
-        return (
-            f"uid {user} may not read it ({os.strerror(error)})",
-            "run as root, or as the user smbd serves as",
+        return Judgement(
+            Verdict.OTHER_CAUSE,
+            f"uid {facts.user} may not read it ({os.strerror(error)})",
+            _permission(facts),
         )
-    if error == errno.ESTALE:
-        return (
-            "the mount is stale (Stale file handle)",
-            f"umount -l {facts.mount_point or path} and mount again",
-        )
-    return f"the file system answers {os.strerror(error)}", "see the log of the FUSE server"
-
-
-def _ineffective(walk: Walk, facts: MountFacts) -> tuple[str, str]:
-    if walk.shim_scope == "off":
-        return "NLINKSHIM_SCOPE=off: the shim is loaded and inert", "unset NLINKSHIM_SCOPE, or set it to fuse"
-    if walk.shim_scope == "fuse" and not facts.is_fuse:
-        return (
-            f"the mount is of type {facts.fstype}, and the scope is fuse",
-            f"set NLINKSHIM_SCOPE={facts.mount_point or 'the mount point'}",
-        )
-    if walk.shim_scope != "fuse" and facts.mount_point not in [
-        p.rstrip("/") or "/" for p in walk.shim_scope.split(":")
-    ]:
-        return (
-            f"NLINKSHIM_SCOPE={walk.shim_scope} does not name this mount",
-            f"add {facts.mount_point} to NLINKSHIM_SCOPE",
-        )
-    return (
-        f"{_plural(walk.lies - walk.corrected, 'entry')} still show 0 under the shim",
-        "see the samples; report it as a bug of nlinkshim with `nlinkshim verify --format json`",
+    return Judgement(
+        Verdict.OTHER_CAUSE,
+        f"the file system answers {os.strerror(error)}",
+        "see the log of the FUSE server",
     )
 
 
-def judge(
-    walk: Walk, path: str, facts: MountFacts, user: int, timeout: float
-) -> tuple[Verdict, str | None, str | None]:
-    """The verdict, its cause, and the remedy.
+def _permission(facts: Facts) -> str:
+    if facts.user != 0:
+        return "run as root, or as the user smbd serves as"
+    if facts.mount and facts.mount.is_fuse:
+        return "even root is refused: see the log and the options of the FUSE server"
+    return "even root is refused: see who denies it (a container's limits, or a server's)"
 
-    What was seen to be wrong outweighs how the walk ended; lies that were all corrected prove the need even
-    where some folders could not be read, but no lies prove nothing unless everything was read.
-    """
-    if walk.corrupted:
-        return (
+
+def _hung(walk: Walk, facts: Facts) -> Judgement:
+    from nlinkshim import remedy
+
+    cause = f"no answer for {facts.timeout:g} s at {walk.hung_at}"
+    mount = facts.mount
+    if mount is None or not mount.is_fuse:
+        return Judgement(Verdict.INCOMPLETE, f"{cause}: the file system hangs", "see the kernel's log")
+    return _judgement(Verdict.INCOMPLETE, f"{cause}: the FUSE daemon hangs", remedy.free(mount, facts.mounts))
+
+
+def _scope_paths(scope: str) -> list[str]:
+    return [path.rstrip("/") or "/" for path in scope.split(":")]
+
+
+def _ineffective(walk: Walk, facts: Facts) -> Judgement:
+    scope, mount = walk.shim_scope, facts.mount
+    point = mount.path if mount else "the mount point"
+    if scope == "off":
+        cause, remedy = (
+            "NLINKSHIM_SCOPE=off: the shim is loaded and inert",
+            "unset NLINKSHIM_SCOPE, or set it to fuse",
+        )
+    elif scope == "fuse" and not (mount and mount.is_fuse):
+        cause = f"the mount is of type {facts.fstype}, and the scope is fuse"
+        remedy = f"set NLINKSHIM_SCOPE={point}"
+    elif scope != "fuse" and point not in _scope_paths(scope):
+        cause, remedy = f"NLINKSHIM_SCOPE={scope} does not name this mount", f"add {point} to NLINKSHIM_SCOPE"
+    else:
+        cause = f"{plural(walk.left, 'entry')} still show 0 under the shim"
+        remedy = "see the samples; report it as a bug of nlinkshim with `nlinkshim verify --format json`"
+    return Judgement(Verdict.INEFFECTIVE, cause, remedy)
+
+
+NETWORK_TYPES = ("cifs", "smb3", "nfs", "nfs4", "9p", "ceph", "afs", "virtiofs")
+
+
+def _in_scope(walk: Walk, mount: Mount) -> bool:
+    if walk.shim_scope in ("fuse", "off"):
+        return mount.is_fuse
+    return mount.path in _scope_paths(walk.shim_scope)
+
+
+def _proves_nothing(walk: Walk, facts: Facts) -> Judgement | None:
+    """Of a path whose true counts tell nothing of a FUSE mount; None if they do."""
+    mount = facts.mount
+    if mount is None or _in_scope(walk, mount):
+        return None
+    if mount.fstype in NETWORK_TYPES:
+        return Judgement(
+            Verdict.INCOMPLETE,
+            f"it is of type {mount.fstype}: counts here prove nothing of the file system behind it",
+            "verify the FUSE mount itself, where it is mounted",
+        )
+    if facts.plain:
+        return None
+    here = walk.root_real_path or os.path.abspath(facts.path)
+    if walk.mounts_below_paths:
+        remedy, command = _verify_below(facts.path, walk.mounts_below_paths)
+    else:
+        remedy, command = "start the FUSE server, or give the path of its mount", None
+    remedy += "; if this folder itself is meant: --plain"
+    if here != mount.path:
+        cause = f"nothing is mounted at {here}: it is a folder of {mount.fstype} at {mount.path}"
+        return Judgement(Verdict.OTHER_CAUSE, cause, remedy, command)
+    cause = f"it is of type {mount.fstype}, outside the scope of the shim: counts here prove nothing"
+    return Judgement(Verdict.INCOMPLETE, cause, remedy, command)
+
+
+def _verify_below(path: str, below: Sequence[str]) -> tuple[str, str]:
+    from nlinkshim.remedy import quote
+
+    named = [os.path.join(path, name) for name in below]  # noqa: PTH118  no Path: it would drop a leading './'
+    shown = " ".join(quote(name) for name in named[:8])
+    return "verify the file systems mounted below it too", f"nlinkshim verify -- {shown}"
+
+
+def _unread(walk: Walk, facts: Facts) -> Judgement | None:
+    """Of what could not be read or judged; None if all could."""
+    parts = []
+    if walk.errors:
+        kinds = ", ".join(f"{name} {count:,}" for name, count in walk.unread.items())
+        what = plural(walk.errors, "entry")
+        parts.append(f"{what} could not be read ({kinds}), first {walk.first_error_path}")
+    if walk.unsettled:
+        parts.append(f"{plural(walk.unsettled, 'entry')} changed count or type at each look")
+    if not parts and walk.judged:
+        return None
+    refused = walk.first_error in (errno.EACCES, errno.EPERM)
+    return Judgement(
+        Verdict.INCOMPLETE,
+        "; ".join(parts) or "no entry could be judged",
+        _permission(facts) if refused else "see the log of the FUSE server, then verify again",
+    )
+
+
+def _wrong(walk: Walk, facts: Facts) -> Judgement | None:
+    if walk.wrong:
+        return Judgement(
             Verdict.CORRUPTING,
-            f"{_plural(walk.corrupted, 'entry')} changed in more than a count of 0, or to a wrong count",
+            f"{plural(walk.wrong, 'entry')} changed in more than a count of 0, or to a wrong count",
             "do not use this shim here; report it as a bug with `nlinkshim verify --format json`",
         )
-    if walk.lies > walk.corrected:
-        return (Verdict.INEFFECTIVE, *_ineffective(walk, facts))
+    return _ineffective(walk, facts) if walk.left else None
+
+
+def _ended(walk: Walk, facts: Facts) -> Judgement | None:
+    """Of a walk that could not come to its end."""
     if walk.hung_at is not None:
-        return (
-            Verdict.INCOMPLETE,
-            f"no answer for {timeout:g} s at {walk.hung_at}: the FUSE daemon hangs",
-            "restart the FUSE server; where a process stays in state D, first"
-            f" {facts.abort_command}; then {_remount(facts, path)}",
-        )
-    if walk.root_error:
-        return (Verdict.OTHER_CAUSE, *_unreachable(walk.root_error, path, facts, user))
-    if walk.dead_error:
-        return (Verdict.OTHER_CAUSE, *_unreachable(walk.dead_error, path, facts, user))
+        return _hung(walk, facts)
+    if walk.root_error or walk.dead_error:
+        return _unreachable(walk.root_error or walk.dead_error, facts)
     if walk.crashed:
-        return (
-            Verdict.INCOMPLETE,
-            f"the walking process ended by {walk.crashed}",
-            "report it as a bug of nlinkshim",
-        )
-    if walk.interrupted:
-        return Verdict.INCOMPLETE, "interrupted", None
-    if walk.lies:
-        return Verdict.NEEDED, None, None
-    if walk.errors:
-        return (
-            Verdict.INCOMPLETE,
-            f"{_plural(walk.errors, 'entry')} could not be read, first {walk.first_error_path}"
-            f" ({os.strerror(walk.first_error)})",
-            "run as a user who may read everything",
-        )
+        cause = f"the walking process ended by {walk.crashed}"
+        return Judgement(Verdict.INCOMPLETE, cause, "report it as a bug of nlinkshim")
+    return Judgement(Verdict.INCOMPLETE, "interrupted") if walk.interrupted else None
+
+
+def _needed(walk: Walk, facts: Facts) -> Judgement | None:
+    """Lies that were all corrected prove the need, whatever else could not be read."""
+    if not walk.lies:
+        return None
+    unread = _unread(walk, facts)
+    return Judgement(Verdict.NEEDED, unread.cause, unread.remedy) if unread else Judgement(Verdict.NEEDED)
+
+
+def _not_needed(walk: Walk, facts: Facts) -> Judgement:
+    extent = f"the first {plural(walk.entries, 'entry')}" if walk.limited else plural(walk.judged, "entry")
+    cause = f"none of {extent} reports a link count of 0"
     if walk.limited:
-        return (
-            Verdict.NOT_NEEDED,
-            f"none of the first {_plural(walk.entries, 'entry')} reports a link count of 0",
-            "before the shim is retired for this mount, verify all of it",
-        )
-    return Verdict.NOT_NEEDED, "no entry reports a link count of 0", "the shim can be retired for this mount"
+        remedy = "before the shim is retired for this mount, verify all of it"
+        return Judgement(Verdict.NOT_NEEDED, cause, remedy)
+    if walk.mounts_below:
+        return Judgement(Verdict.NOT_NEEDED, cause, *_verify_below(facts.path, walk.mounts_below_paths))
+    if facts.mount and not _in_scope(walk, facts.mount):
+        return Judgement(Verdict.NOT_NEEDED, cause, "the shim is not needed for this folder")
+    return Judgement(Verdict.NOT_NEEDED, cause, "the shim can be retired for this mount")
+
+
+# What was seen to be wrong outweighs how the walk ended; no lies prove nothing unless everything was judged.
+_IN_TURN: tuple[Callable[[Walk, Facts], Judgement | None], ...] = (
+    _wrong,
+    _ended,
+    _needed,
+    _proves_nothing,
+    _unread,
+)
+
+
+def judge(walk: Walk, facts: Facts) -> Judgement:
+    found = next(filter(None, (rule(walk, facts) for rule in _IN_TURN)), None)
+    return found or _not_needed(walk, facts)

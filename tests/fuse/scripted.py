@@ -42,6 +42,7 @@ class Kind:
     error: dict[str, int] = field(default_factory=dict)  # path: errno of every look at it
     allow_other: bool = True
     grows: dict[str, int] = field(default_factory=dict)  # path: in how many answers it is seen to grow
+    vanishes: dict[str, int] = field(default_factory=dict)  # path: errno of its first look, which ends it
 
 
 KINDS = {
@@ -51,6 +52,9 @@ KINDS = {
     "lying-folders": Kind(count=lambda entry, true: 0 if stat.S_ISDIR(entry.mode) else true),
     "io-error": Kind(count=lambda entry, true: 0, error={"/folder/inner": errno.EIO, "/empty": errno.EIO}),
     "vanishing": Kind(
+        vanishes={"/folder/inner": errno.ENOENT, "/empty": errno.ESTALE, "/folder/sub/leaf": errno.ENOTDIR}
+    ),
+    "listed-but-not-there": Kind(
         error={"/folder/inner": errno.ENOENT, "/empty": errno.ESTALE, "/folder/sub/leaf": errno.ENOTDIR}
     ),
     "growing": Kind(count=lambda entry, true: 0, grows={"/file": 1 << 30, "/empty": 4}),
@@ -81,6 +85,8 @@ class Scripted(mfusepy.Operations):
             time.sleep(0.02)
         if self.options.fail_while and Path(self.options.fail_while).exists():
             raise mfusepy.FuseOSError(errno.EIO)
+        if path in self.kind.vanishes and self.entries.pop(path, None):
+            raise mfusepy.FuseOSError(self.kind.vanishes[path])
         if path in self.kind.error:
             raise mfusepy.FuseOSError(self.kind.error[path])
         try:

@@ -1,5 +1,6 @@
 /* A preload that makes one entry point fail wherever the walker of verify asks it: the one that FAIL names, or,
- * if that is `fresh`, statx where it is to ask the daemon afresh; with FAIL=in-turn each of them once. */
+ * if that is `fresh`, statx where it is to ask the daemon afresh; with FAIL=in-turn each of them for one entry, which
+ * it takes as many failures to convict. */
 #define _GNU_SOURCE
 #include <dlfcn.h>
 #include <errno.h>
@@ -7,6 +8,7 @@
 #include <string.h>
 
 #define FORCE_SYNC 0x2000
+enum { CONVICTING = 16 };
 
 enum {
 #define ENTRY(name, shape, layout, relative) NUMBER_##name,
@@ -14,7 +16,7 @@ enum {
 #undef ENTRY
 };
 
-static int turn;
+static int turn, failed;
 
 static int fails(const char *name, int number, int fresh, void *caller)
 {
@@ -26,7 +28,10 @@ static int fails(const char *name, int number, int fresh, void *caller)
         return fresh;
     if (strcmp(which, "in-turn") != 0)
         return strcmp(which, name) == 0;
-    return number == turn && ++turn;
+    if (number != turn)
+        return 0;
+    turn += ++failed % CONVICTING == 0;
+    return 1;
 }
 
 enum { SHAPE_PATH, SHAPE_LINK, SHAPE_FD, SHAPE_AT, SHAPE_XPATH, SHAPE_XLINK, SHAPE_XFD, SHAPE_XAT, SHAPE_STATX,

@@ -37,14 +37,16 @@ def test_not_needed_on_an_honest_mount(verify, honest_mount):
 
 def test_not_needed_on_a_disk(verify, folder):
     (folder / "file").write_text("")
-    code, mount = verify(folder)
+    code, mount = verify("--plain", folder)
     assert (code, mount["verdict"], mount["entries"]) == (0, "not-needed", 2)
+    assert "retired" not in mount["remedy"]
 
 
 def test_ineffective_with_the_shim_off(verify, lying_mount):
     code, mount = verify(lying_mount.path, env={"NLINKSHIM_SCOPE": "off"})
     assert (code, mount["verdict"], mount["corrected"]) == (1, "ineffective", 0)
-    assert mount["wrong"] == mount["lies"] == mount["entries"]
+    assert mount["left"] == mount["lies"] == mount["entries"]
+    assert mount["wrong"] == 0
     assert "loaded and inert" in mount["cause"]
     assert "unset NLINKSHIM_SCOPE" in mount["remedy"]
     assert {sample["problem"] for sample in mount["samples"]} == {"left at 0"}
@@ -83,7 +85,7 @@ def test_a_killed_daemon_is_named(verify, mount_gofuse):
         code, found = verify(mount.path)
     assert (code, found["verdict"]) == (3, "other-cause")
     assert "daemon is gone" in found["cause"]
-    assert "fusermount3 -u" in found["remedy"]
+    assert found["command"] == f"umount -l -c -- {mount.path}"
 
 
 def test_a_daemon_killed_under_the_walk(mount_gofuse):
@@ -106,7 +108,7 @@ def test_a_hung_daemon_ends_in_time(mount_gofuse):
     (found,) = outcome.document["mounts"]
     assert (outcome.code, found["verdict"], found["fstype"]) == (3, "incomplete", "fuse.lying")
     assert f"at {mount.path}:" in found["cause"]
-    assert f"fusermount3 -u -z {mount.path} " in found["remedy"]
+    assert found["command"].endswith(f"/abort; umount -l -c -- {mount.path}")
     assert took < 3
 
 
@@ -167,10 +169,10 @@ def test_unreadable_folders_leave_it_incomplete(folder):
     closed.mkdir(mode=0)
     os.chown(closed, 65534, 65534)
     process = _without_privilege(
-        [sys.executable, "-m", "nlinkshim", "verify", "--format", "json", str(folder)]
+        [sys.executable, "-m", "nlinkshim", "verify", "--plain", "--format", "json", str(folder)]
     )
     (found,) = json.loads(process.stdout)["mounts"]
-    assert (process.returncode, found["verdict"], found["errors"]) == (3, "incomplete", 1)
+    assert (process.returncode, found["verdict"], found["unread"]) == (3, "incomplete", {"EACCES": 1})
     assert str(closed) in found["cause"]
 
 
@@ -190,7 +192,8 @@ def test_an_unreadable_root_is_named(folder):
 def test_io_errors_are_counted_and_the_need_stands(verify, mount_scripted):
     with mount_scripted("io-error") as mount:
         code, found = verify(mount.path)
-    assert (code, found["verdict"], found["errors"]) == (0, "needed", 2)
+    assert (code, found["verdict"], found["errors"], found["unread"]) == (3, "needed", 2, {"EIO": 2})
+    assert "2 entries could not be read (EIO 2)" in found["cause"]
 
 
 def test_names_that_are_not_utf8(verify, mount_gofuse):
@@ -208,10 +211,19 @@ def test_names_that_are_not_utf8(verify, mount_gofuse):
 
 
 def test_entries_that_vanish_are_no_errors(verify, mount_scripted):
-    """They are listed, and gone, stale, or no longer below a folder as they are looked at."""
-    with mount_scripted("vanishing") as mount:
+    """They were listed, and are gone, stale, or no longer below a folder as they are looked at."""
+    with mount_scripted("vanishing", entry_timeout=0) as mount:
         code, found = verify(mount.path)
     assert (code, found["verdict"], found["errors"]) == (0, "not-needed", 0)
+    assert found["vanished"] == 3
+    assert found["judged"] + found["vanished"] == found["entries"]
+
+
+def test_entries_that_are_listed_for_ever_and_never_there_are_unread(verify, mount_scripted):
+    with mount_scripted("listed-but-not-there", entry_timeout=0) as mount:
+        code, found = verify(mount.path)
+    assert (code, found["verdict"], found["vanished"]) == (3, "incomplete", 0)
+    assert found["unread"] == {"ENOENT": 1, "ENOTDIR": 1, "ESTALE": 1}
 
 
 def test_a_file_system_in_motion(verify, folder):
@@ -229,7 +241,7 @@ def test_a_file_system_in_motion(verify, folder):
     thread.start()
     try:
         for _ in range(5):
-            code, found = verify(folder)
+            code, found = verify("--plain", folder)
             assert (code, found["verdict"], found["errors"]) == (0, "not-needed", 0)
     finally:
         stop.set()
@@ -241,8 +253,13 @@ def test_other_mounts_below_are_left_out_unless_asked_for(verify, folder):
     (folder / "inner").mkdir()
     with mounts.mounted("none", folder / "inner", "tmpfs"):
         (folder / "inner/file").touch()
-        assert verify(folder)[1]["entries"] == 2
-        assert verify(folder, "--no-one-file-system")[1]["entries"] == 3
+        _, found = verify("--plain", folder)
+        every = nlinkshim("verify", "--plain", "--format", "json", "--no-one-file-system", folder)
+    assert (found["entries"], found["mounts_below_paths"]) == (1, ["inner"])
+    assert [(mount["path"], mount["fstype"], mount["entries"]) for mount in every.document["mounts"]] == [
+        (str(folder), found["fstype"], 1),
+        (str(folder / "inner"), "tmpfs", 2),
+    ]
 
 
 @pytest.mark.parametrize(
@@ -263,12 +280,17 @@ def test_exclude(verify, lying_mount, patterns, left_out):
     assert verify(lying_mount.path, *options)[1]["entries"] == everything - left_out
 
 
-def test_max_entries(verify, lying_mount, folder):
-    assert verify(lying_mount.path, "--max-entries", "5")[1]["entries"] == 5
-    (folder / "file").touch()
-    part, whole = (verify(folder, "--max-entries", most)[1] for most in ("1", "2"))
+def test_max_entries(verify, lying_mount):
+    _, found = verify(lying_mount.path, "--max-entries", "5")
+    assert (found["entries"], found["limited"]) == (5, True)
+    assert "of the first 5 entries" in nlinkshim("verify", "--max-entries", "5", lying_mount.path).out
+
+
+def test_only_all_of_a_mount_retires_the_shim(verify, honest_mount):
+    part, whole = (verify(honest_mount.path, "--max-entries", most)[1] for most in ("5", "0"))
     assert "can be retired" in whole["remedy"]
     assert "can be retired" not in part["remedy"], "what it did not look at may lie"
+    assert "of the first 5 entries" in part["cause"]
 
 
 def test_a_deep_tree(verify, folder):

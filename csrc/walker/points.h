@@ -1,0 +1,33 @@
+/* Where other file systems are mounted below the root of a walk, as the kernel lists them: found before anything
+ * there is looked at, since a daemon that is dead or hangs below another mount is not this mount's trouble. */
+#ifndef NLINKSHIM_POINTS_H
+#define NLINKSHIM_POINTS_H
+
+#include <stdbool.h>
+#include <stdint.h>
+#include <sys/types.h>
+
+struct point {
+    uint64_t mount_id;
+    size_t start;     /* of the path in `text` */
+    const char *path; /* relative to the root */
+};
+
+struct points {
+    struct point *list; /* sorted by path */
+    size_t count;
+    char *text; /* of all paths, terminated */
+    size_t size;
+};
+
+/* The id of the mount that an open descriptor is on, 0 where /proc does not tell. Asks no file system. */
+uint64_t mount_id_of(int fd);
+
+/* Read the mounts below the absolute path `root` that are not of `device`. Without /proc there are none. */
+void points_read(struct points *points, const char *root, dev_t device);
+void points_free(struct points *points);
+
+/* Whether the entry `path` below the root (`name` in the open folder `dirfd`) is one of them, and visible. */
+bool points_cover(const struct points *points, const char *path, int dirfd, const char *name);
+
+#endif
