@@ -101,7 +101,7 @@ def gofuse_program(build_folder: Path) -> Path:
 def mount_gofuse(gofuse_program: Path, folder: Path) -> MountGofuse:
     """mount_gofuse("name", nlink="honest", ...): a context manager; the flags of tests/fuse/main.go."""
 
-    def mount(name: str | Path = "gofuse", **options: object) -> AbstractContextManager[mounts.FuseMount]:
+    def mount(name: str | Path = "gofuse", /, **options: object) -> AbstractContextManager[mounts.FuseMount]:
         return gofuse.mount(gofuse_program, folder / name, **options)
 
     return mount

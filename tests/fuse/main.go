@@ -44,6 +44,7 @@ type server struct {
 	owner   uint32
 	created uint64 // the last inode number given to a new file
 	shift   uint64 // what is added to every inode number but the root's
+	now     bool   // every answer to GETATTR carries the time of now
 }
 
 // stable is the identity under which an entry is known outside.
@@ -89,6 +90,10 @@ func (n *node) fill(out *fuse.Attr, honest bool) {
 
 func (n *node) Getattr(ctx context.Context, f fs.FileHandle, out *fuse.AttrOut) syscall.Errno {
 	n.fill(&out.Attr, !n.server.honesty.notInGetattr)
+	if n.server.now {
+		now := time.Now()
+		out.SetTimes(&now, &now, &now)
+	}
 	return fs.OK
 }
 
@@ -211,6 +216,7 @@ func main() {
 	oddNames := flag.Bool("odd-names", false, "add names that are not UTF-8, or hold newlines and backslashes")
 	shift := flag.Uint64("shift-inodes", 0, "add this to every inode number but the root's, as if served anew")
 	xattrs := flag.Bool("xattrs", false, "be asked for extended attributes (go-fuse's default) and have none")
+	now := flag.Bool("now", false, "answer every GETATTR with the time of now, as many small servers do")
 	owner := flag.Uint("owner", 0, "user and group id of all entries")
 	name := flag.String("name", "lying", "the mount shows as type fuse.NAME")
 	var links repeated
@@ -230,7 +236,7 @@ func main() {
 		top = newLibrary(links, *oddNames)
 	}
 	root := &node{
-		server: &server{honesty: policy, latency: *latency, plus: *plus, owner: uint32(*owner), created: 1 << 41, shift: *shift},
+		server: &server{honesty: policy, latency: *latency, plus: *plus, owner: uint32(*owner), created: 1 << 41, shift: *shift, now: *now},
 		entry:  entry{ino: 1, mode: syscall.S_IFDIR | 0755, folder: top},
 	}
 	options := &fs.Options{AttrTimeout: attrTimeout, EntryTimeout: entryTimeout}

@@ -65,6 +65,13 @@ def _mfusepy() -> str | None:
     return _fuse()
 
 
+def _fsspec() -> str | None:
+    for name, package in {"fsspec": "fsspec", "fuse": "fusepy"}.items():
+        if importlib.util.find_spec(name) is None:
+            return f"{name} is not installed (PyPI: {package})"
+    return None if find_library("libfuse.so.2") else "libfuse 2 is not installed (Debian: libfuse2)"
+
+
 def _overlay() -> str | None:
     known = "\toverlay\n" in Path("/proc/filesystems").read_text()
     return _root() if known else "the kernel has no overlayfs"
@@ -86,6 +93,8 @@ CAPABILITIES: dict[str, Callable[[], str | None]] = {
     "fuse": _fuse,
     "go": _go_fuse,
     "mfusepy": _mfusepy,
+    "fsspec": _fsspec,
+    "rdiff-backup-fs": _program("rdiff-backup-fs", "rdiff-backup-fs, rdiff-backup"),
     "overlay": _overlay,
     "cc": _program("gcc", "gcc"),
     "musl-gcc": _program("musl-gcc", "musl-tools"),
