@@ -11,30 +11,26 @@
 
 enum { PASSES = 3 };
 
-void gone_note(struct gone *gone, const char *name, int error)
+void gone_note(struct gone *gone, const char *name)
 {
     size_t size = strlen(name) + 1;
     gone->count++;
     if (gone->kept == GONE_NAMES || size > sizeof gone->names - gone->size)
         return;
-    gone->error[gone->kept] = error;
     gone->start[gone->kept++] = (uint16_t)gone->size;
     memcpy(gone->names + gone->size, name, size);
     gone->size += size;
 }
 
 /* Whether the entry is still missing. */
-static bool is_missing(int fd, const char *name, int *error)
+static bool is_missing(int fd, const char *name)
 {
     struct stat st;
-    if (raw_fstatat(fd, name, &st, AT_SYMLINK_NOFOLLOW) == 0)
-        return false;
-    *error = errno;
-    return error_of_vanished(*error);
+    return raw_fstatat(fd, name, &st, AT_SYMLINK_NOFOLLOW) != 0 && error_of_vanished(errno);
 }
 
 /* One listing: a bit for each name that is in it and missing. */
-static uint64_t listed_and_missing(struct gone *gone, uint64_t suspected, int fd, char *buffer, size_t size)
+static uint64_t listed_and_missing(const struct gone *gone, uint64_t suspected, int fd, char *buffer, size_t size)
 {
     uint64_t missing = 0;
     if (lseek(fd, 0, SEEK_SET) != 0)
@@ -44,24 +40,23 @@ static uint64_t listed_and_missing(struct gone *gone, uint64_t suspected, int fd
             const char *name = ((const struct record *)(buffer + at))->name;
             for (unsigned i = 0; i < gone->kept; i++)
                 if (suspected >> i & 1 && strcmp(gone->names + gone->start[i], name) == 0 &&
-                    is_missing(fd, name, &gone->error[i]))
+                    is_missing(fd, name))
                     missing |= UINT64_C(1) << i;
         }
     return missing;
 }
 
-void gone_check(struct gone *gone, int fd, void *buffer, size_t size)
+unsigned gone_ghosts(const struct gone *gone, int fd, void *buffer, size_t size, const char **first)
 {
     uint64_t missing = ~UINT64_C(0);
     for (int pass = 0; pass < PASSES && missing; pass++)
         missing = listed_and_missing(gone, missing, fd, buffer, size);
-    unsigned still = 0;
-    for (unsigned i = 0; i < gone->kept; i++)
+    unsigned ghosts = 0;
+    for (unsigned i = gone->kept; i-- > 0;)
         if (missing >> i & 1) {
-            gone->error[still] = gone->error[i];
-            gone->start[still++] = gone->start[i];
+            *first = gone->names + gone->start[i];
+            ghosts++;
         }
     /* The names that had no room are taken for what most of the others are. */
-    gone->count = still * 2 > gone->kept ? gone->count - (gone->kept - still) : still;
-    gone->kept = still;
+    return ghosts * 2 > gone->kept ? ghosts + gone->count - gone->kept : ghosts;
 }

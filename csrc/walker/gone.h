@@ -1,5 +1,5 @@
-/* Names of one folder that were listed, and were not there when they were looked up. Either they went meanwhile,
- * which is no fault, or the file system lists what it does not have: told apart by listing and looking again. */
+/* Names of one folder that were listed, and were not there when they were looked up. Either they went meanwhile, or
+ * the file system lists what it does not have (ghosts): told apart by listing and looking again. */
 #ifndef NLINKSHIM_GONE_H
 #define NLINKSHIM_GONE_H
 
@@ -12,15 +12,14 @@ struct gone {
     unsigned count;             /* of all of them */
     unsigned kept;              /* whose names are here */
     size_t size;                /* of `names` in use */
-    int error[GONE_NAMES];      /* errno of the look-up */
     uint16_t start[GONE_NAMES]; /* of each name in `names` */
     char names[GONE_BYTES];
 };
 
-void gone_note(struct gone *gone, const char *name, int error);
+void gone_note(struct gone *gone, const char *name);
 
-/* List the folder `fd` again, and keep of the names those that it still lists and still does not have. `buffer` of
- * `size` bytes is for the listing. */
-void gone_check(struct gone *gone, int fd, void *buffer, size_t size);
+/* List the folder `fd` again. Returns how many of the names it still lists and still does not have; `first` is one of
+ * them. `buffer` of `size` bytes is for the listing. */
+unsigned gone_ghosts(const struct gone *gone, int fd, void *buffer, size_t size, const char **first);
 
 #endif

@@ -47,6 +47,16 @@ void tally_error(struct walk_tally *tally, const char *folder, const char *name,
     pthread_mutex_unlock(&tally->mutex);
 }
 
+void tally_ghosts(struct walk_tally *tally, const char *folder, const char *first, unsigned count)
+{
+    struct walk_report *report = tally->report;
+    pthread_mutex_lock(&tally->mutex);
+    if (!report->ghosts)
+        join_path(report->first_ghost_path, tally->root, folder, first);
+    report->ghosts += count;
+    pthread_mutex_unlock(&tally->mutex);
+}
+
 void tally_mount_below(struct walk_tally *tally, const char *folder, const char *name)
 {
     struct walk_report *report = tally->report;

@@ -19,6 +19,7 @@ struct walk_tally {
 void tally_outcome(struct walk_tally *tally, const char *folder, const char *name, enum outcome outcome,
                    const struct finding *finding);
 void tally_error(struct walk_tally *tally, const char *folder, const char *name, int error);
+void tally_ghosts(struct walk_tally *tally, const char *folder, const char *first, unsigned count);
 void tally_mount_below(struct walk_tally *tally, const char *folder, const char *name);
 
 /* `from`, cut to `size` bytes with its end. */

@@ -35,10 +35,10 @@ static bool stopped(const struct walk *walk)
 /* What became of an entry. */
 enum look { LOOKED, FAILED, MISSING, ELSEWHERE };
 
-/* Compare one entry; `number` is its place in the walk. `raw` is filled if it was LOOKED at; `error` if it is MISSING,
- * which its folder settles. A folder ELSEWHERE belongs to another file system. */
+/* Compare one entry; `number` is its place in the walk. `raw` is filled if it was LOOKED at. A folder ELSEWHERE belongs
+ * to another file system. */
 static enum look check_entry(struct walk *walk, struct place place, const char *folder, const char *name,
-                             uint64_t number, struct stat *raw, int *error)
+                             uint64_t number, struct stat *raw)
 {
     char path[WALK_PATH_SIZE];
     const struct walk_options *options = walk->options;
@@ -54,10 +54,8 @@ static enum look check_entry(struct walk *walk, struct place place, const char *
     if (depth.entry_points && join_path(path, walk->root_path, folder, name))
         place.path = path;
     enum outcome outcome = compare_entry(&place, depth, raw, &finding);
-    if (outcome == OUTCOME_FAILED && *name && error_of_vanished(finding.error)) {
-        *error = finding.error;
+    if (outcome == OUTCOME_FAILED && *name && error_of_vanished(finding.error))
         return MISSING;
-    }
     if (outcome != OUTCOME_FAILED && S_ISDIR(raw->st_mode) && raw->st_dev != walk->device)
         return ELSEWHERE;
     tally_outcome(&walk->tally, folder, name, outcome, &finding);
@@ -100,41 +98,37 @@ static void show_folder(struct walk_slot *slot, const char *path)
     tick(slot);
 }
 
-static void note_missing(struct walk *walk, struct folder *folder, const char *name, int error)
+static void note_missing(struct walk *walk, struct folder *folder, const char *name)
 {
+    ADD(walk->report->vanished, 1);
     pthread_mutex_lock(&walk->mutex);
     if (!folder->gone)
         folder->gone = calloc(1, sizeof *folder->gone);
     if (folder->gone)
-        gone_note(folder->gone, name, error);
+        gone_note(folder->gone, name);
     pthread_mutex_unlock(&walk->mutex);
-    if (!folder->gone)
-        tally_error(&walk->tally, folder->path, name, error);
 }
 
-static void settle_missing(struct worker *worker, struct folder *folder)
+static void look_for_ghosts(struct worker *worker, struct folder *folder)
 {
     struct walk *walk = worker->walk;
-    struct gone *gone = folder->gone;
-    unsigned all = gone->count;
+    const char *first = NULL;
     char *listing = malloc(LISTING_SIZE);
     show_folder(worker->slot, folder->path);
-    if (listing && !stopped(walk))
-        gone_check(gone, folder->fd, listing, LISTING_SIZE);
-    free(listing);
-    for (unsigned i = 0; i < gone->count; i++) {
-        unsigned which = i < gone->kept ? i : gone->kept - 1;
-        tally_error(&walk->tally, folder->path, gone->names + gone->start[which], gone->error[which]);
+    if (listing && !stopped(walk)) {
+        unsigned ghosts = gone_ghosts(folder->gone, folder->fd, listing, LISTING_SIZE, &first);
+        if (ghosts)
+            tally_ghosts(&walk->tally, folder->path, first, ghosts);
     }
-    ADD(walk->report->vanished, all - gone->count);
-    free(gone);
+    free(listing);
+    free(folder->gone);
 }
 
 static void release(struct worker *worker, struct folder *folder)
 {
     if (__atomic_sub_fetch(&folder->references, 1, __ATOMIC_ACQ_REL) == 0) {
         if (folder->gone)
-            settle_missing(worker, folder);
+            look_for_ghosts(worker, folder);
         close(folder->fd);
         free(folder);
     }
@@ -165,17 +159,16 @@ static void look_at(struct worker *worker, struct folder *folder, const char *na
 
     struct place place = {folder->fd, name, NULL, &worker->slot->ticks, 0};
     struct stat raw;
-    int error = 0;
     enum look look = ELSEWHERE;
     if (!on_another_mount(walk, folder, name))
-        look = check_entry(walk, place, folder->path, name, number, &raw, &error);
+        look = check_entry(walk, place, folder->path, name, number, &raw);
     if (look == ELSEWHERE) {
         ADD(report->entries, -1);
         tally_mount_below(&walk->tally, folder->path, name);
         return;
     }
     if (look == MISSING)
-        note_missing(walk, folder, name, error);
+        note_missing(walk, folder, name);
     if (look != LOOKED || !S_ISDIR(raw.st_mode))
         return;
     char inside[WALK_PATH_SIZE];
@@ -335,13 +328,16 @@ static int open_root(struct walk *walk)
     struct stat raw;
     struct walk_report *report = walk->report;
     struct place place = {AT_FDCWD, walk->root_path, NULL, &report->slots[0].ticks, 1};
-    int found = open(walk->root_path, O_PATH | O_DIRECTORY | O_CLOEXEC), error = 0;
+    int found = open(walk->root_path, O_PATH | O_CLOEXEC), error = 0;
     if (found < 0)
         return errno;
     report->root_mount_id = mount_id_of(found);
     copy_real_path(report->root_real_path, found);
-    if (raw_fstatat(found, "", &raw, AT_EMPTY_PATH) != 0 ||
-        (walk->root_fd = openat(found, ".", O_RDONLY | O_DIRECTORY | O_CLOEXEC)) < 0)
+    if (raw_fstatat(found, "", &raw, AT_EMPTY_PATH) != 0)
+        error = errno;
+    else if (!S_ISDIR(raw.st_mode))
+        report->root_is_file = 1;
+    else if ((walk->root_fd = openat(found, ".", O_RDONLY | O_DIRECTORY | O_CLOEXEC)) < 0)
         error = errno;
     close(found);
     if (error)
@@ -349,7 +345,7 @@ static int open_root(struct walk *walk)
     walk->device = raw.st_dev;
     if (*report->root_real_path)
         points_read(&walk->points, report->root_real_path, walk->device);
-    check_entry(walk, place, "", "", ADD(report->entries, 1), &raw, &error);
+    check_entry(walk, place, "", "", ADD(report->entries, 1), &raw);
     return 0;
 }
 
@@ -380,7 +376,7 @@ void walk_run(struct walk_report *report, const char *root, const struct walk_op
 
     report->slots[0].busy = 1;
     report->root_error = open_root(&walk);
-    if (report->root_error == 0) {
+    if (report->root_error == 0 && !report->root_is_file) {
         enter(&workers[0], "");
         uint32_t processors = (uint32_t)sysconf(_SC_NPROCESSORS_ONLN);
         start_threads(&walk, processors < jobs ? processors : jobs);

@@ -69,7 +69,8 @@ struct walk_report {
     uint64_t wrong;     /* judged ones that were changed as they must not be */
     uint64_t moved;     /* judged, while other fields changed by themselves */
     uint64_t unsettled; /* count or type never stood still */
-    uint64_t vanished;  /* gone when it was their turn */
+    uint64_t vanished;  /* not there when it was their turn */
+    uint64_t ghosts;    /* of these, still listed and still not there */
     uint64_t errors;    /* could not be read */
     uint64_t unread[WALK_ERRNOS]; /* the same by errno */
     uint64_t transient; /* calls that failed, and worked when they were repeated */
@@ -78,6 +79,8 @@ struct walk_report {
     int32_t dead_error; /* errno of a dead connection: the walk ended there */
     int32_t first_error; /* errno */
     char first_error_path[WALK_PATH_SIZE];
+    char first_ghost_path[WALK_PATH_SIZE];
+    uint32_t root_is_file; /* it was judged, and there is nothing to walk */
 
     /* Folders that other file systems are mounted on: not entered. Their paths from the root, terminated, one behind
      * the other, as far as they fit. */

@@ -110,7 +110,9 @@ def _notes(result: MountResult) -> Iterator[str]:
             " looked at; count and type were judged"
         )
     if result.vanished:
-        yield f"note: {plural(result.vanished, 'entry')} went before their turn came"
+        what = plural(result.vanished, "entry")
+        still = f", {result.ghosts:,} of them are still listed" if result.ghosts else ""
+        yield f"note: {what} had vanished when it was their turn{still}"
     if result.transient:
         what = plural(result.transient, "call")
         yield f"note: {what} failed, and worked when repeated: see the log of the FUSE server"

@@ -6,7 +6,7 @@ from collections.abc import Mapping
 from typing import NamedTuple
 
 from nlinkshim.errors import ExitCode
-from nlinkshim.verifier.verdict import Facts, Judgement, Sample, Verdict, Walk
+from nlinkshim.verifier.verdict import Facts, Judgement, Sample, Verdict, Walk, below
 
 
 class MountResult(NamedTuple):
@@ -26,7 +26,8 @@ class MountResult(NamedTuple):
     wrong: int  # changed by the shim as they must not be
     moved: int  # judged, while other fields changed by themselves
     unsettled: int  # count or type never stood still
-    vanished: int  # gone when it was their turn
+    vanished: int  # not there when it was their turn
+    ghosts: int  # of these, still listed and still not there
     errors: int  # could not be read
     unread: Mapping[str, int]  # the same by the name of the errno
     transient: int  # calls that failed, and worked when they were repeated
@@ -40,20 +41,19 @@ class MountResult(NamedTuple):
     cause: str | None
     remedy: str | None  # in words
     command: str | None  # the line for `sh` that does what the remedy says, or begins it
+    partial: bool  # the verdict stands, but not everything could be judged
     samples: tuple[Sample, ...] = ()
 
     @property
     def exit_code(self) -> ExitCode:
         """The verdict's, but 3 for lies that were all corrected where something could not be judged."""
-        if self.verdict is Verdict.NEEDED and (self.errors or self.unsettled):
-            return ExitCode.INCOMPLETE
-        return self.verdict.exit_code
+        return max(self.verdict.exit_code, ExitCode.INCOMPLETE if self.partial else ExitCode.WELL)
 
 
 def result_of(walk: Walk, facts: Facts, judgement: Judgement, seconds: float) -> MountResult:
     counted = {name: getattr(walk, name) for name in MountResult._fields if name in Walk._fields}
     return MountResult(
-        **{**counted, "limited": bool(walk.limited)},
+        **{**counted, "limited": bool(walk.limited), "mounts_below_paths": below(walk, facts.path)},
         path=facts.path,
         fstype=facts.fstype,
         mount_point=facts.mount.path if facts.mount else None,

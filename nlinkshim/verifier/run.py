@@ -81,7 +81,7 @@ def verify(
         if interrupted:
             break
         if not options.one_file_system:
-            waiting[:0] = [str(Path(path, below)) for below in result.mounts_below_paths]
+            waiting[:0] = result.mounts_below_paths
     return results
 
 
@@ -94,6 +94,8 @@ def _verify_one(
     if walk.root_error in _NO_FOLDER:
         raise UsageError(f"{path}: {_NO_FOLDER[walk.root_error]}")
     facts = _facts(path, walk, options)
+    if walk.root_is_file and not (facts.mount and facts.mount.path == walk.root_real_path):
+        raise UsageError(f"{path}: {_NO_FOLDER[errno.ENOTDIR]}")
     seconds = round(time.monotonic() - begin, 3)
     return result_of(walk, facts, judge(walk, facts), seconds), walk.interrupted
 

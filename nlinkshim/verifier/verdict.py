@@ -70,20 +70,23 @@ class Walk(NamedTuple):
     wrong: int = 0  # changed as they must not be
     moved: int = 0  # judged, while other fields changed by themselves
     unsettled: int = 0  # count or type never stood still
-    vanished: int = 0  # gone when it was their turn
+    vanished: int = 0  # not there when it was their turn
+    ghosts: int = 0  # of these, still listed and still not there
     errors: int = 0  # could not be read
     unread: Mapping[str, int] = MappingProxyType({})  # the same by the name of the errno
     transient: int = 0  # calls that failed, and worked when they were repeated
     closely: int = 0  # by all entry points, and with the daemon asked afresh
     first_error: int = 0  # errno
     first_error_path: str = ""
+    first_ghost_path: str = ""
     root_error: int = 0  # errno
+    root_is_file: int = 0  # 1: there is nothing to walk
     root_mount_id: int = 0  # 0: not known
     root_real_path: str = ""  # "": not known
     dead_error: int = 0  # errno
     limited: int = 0  # 1: it ended at max_entries, and there was more
     mounts_below: int = 0  # other file systems, not entered
-    mounts_below_paths: tuple[str, ...] = ()  # of the root; a part of them if they are very many
+    mounts_below_paths: tuple[str, ...] = ()  # from the root; a part of them if they are very many
     hung_at: str | None = None
     interrupted: bool = False
     crashed: str | None = None  # the signal that ended the worker
@@ -92,12 +95,14 @@ class Walk(NamedTuple):
 
 
 class Judgement(NamedTuple):
-    """`cause` and `remedy` are sentences, `command` a line for `sh` that does what the remedy says."""
+    """`cause` and `remedy` are sentences, `command` a line for `sh` that does what the remedy says.
+    `partial`: the verdict stands, but not everything could be judged."""
 
     verdict: Verdict
     cause: str | None = None
     remedy: str | None = None
     command: str | None = None
+    partial: bool = False
 
 
 class Facts(NamedTuple):
@@ -225,7 +230,7 @@ def _proves_nothing(walk: Walk, facts: Facts) -> Judgement | None:
         return None
     here = walk.root_real_path or os.path.abspath(facts.path)
     if walk.mounts_below_paths:
-        remedy, command = _verify_below(facts.path, walk.mounts_below_paths)
+        remedy, command = _verify_below(walk, facts)
     else:
         remedy, command = "start the FUSE server, or give the path of its mount", None
     remedy += "; if this folder itself is meant: --plain"
@@ -236,12 +241,16 @@ def _proves_nothing(walk: Walk, facts: Facts) -> Judgement | None:
     return Judgement(Verdict.INCOMPLETE, cause, remedy, command)
 
 
-def _verify_below(path: str, below: Sequence[str]) -> tuple[str, str]:
+def below(walk: Walk, path: str) -> tuple[str, ...]:
+    """The mounts below, by the path as it was given."""
+    return tuple(os.path.join(path, name) for name in walk.mounts_below_paths)  # noqa: PTH118  keeps a './'
+
+
+def _verify_below(walk: Walk, facts: Facts) -> tuple[str, str]:
     from nlinkshim.remedy import quote
 
-    named = [os.path.join(path, name) for name in below]  # noqa: PTH118  no Path: it would drop a leading './'
-    shown = " ".join(quote(name) for name in named[:8])
-    return "verify the file systems mounted below it too", f"nlinkshim verify -- {shown}"
+    named = " ".join(quote(path) for path in below(walk, facts.path)[:8])
+    return "verify the file systems mounted below it too", f"nlinkshim verify -- {named}"
 
 
 def _unread(walk: Walk, facts: Facts) -> Judgement | None:
@@ -253,6 +262,9 @@ def _unread(walk: Walk, facts: Facts) -> Judgement | None:
         parts.append(f"{what} could not be read ({kinds}), first {walk.first_error_path}")
     if walk.unsettled:
         parts.append(f"{plural(walk.unsettled, 'entry')} changed count or type at each look")
+    if walk.ghosts > walk.judged:
+        what = plural(walk.ghosts, "entry")
+        parts.append(f"{what} are listed and never there, first {walk.first_ghost_path}")
     if not parts and walk.judged:
         return None
     refused = walk.first_error in (errno.EACCES, errno.EPERM)
@@ -290,7 +302,9 @@ def _needed(walk: Walk, facts: Facts) -> Judgement | None:
     if not walk.lies:
         return None
     unread = _unread(walk, facts)
-    return Judgement(Verdict.NEEDED, unread.cause, unread.remedy) if unread else Judgement(Verdict.NEEDED)
+    if unread is None:
+        return Judgement(Verdict.NEEDED)
+    return Judgement(Verdict.NEEDED, unread.cause, unread.remedy, partial=True)
 
 
 def _not_needed(walk: Walk, facts: Facts) -> Judgement:
@@ -299,8 +313,11 @@ def _not_needed(walk: Walk, facts: Facts) -> Judgement:
     if walk.limited:
         remedy = "before the shim is retired for this mount, verify all of it"
         return Judgement(Verdict.NOT_NEEDED, cause, remedy)
+    if walk.ghosts:
+        remedy = "before the shim is retired for this mount, see why it lists what is not there"
+        return Judgement(Verdict.NOT_NEEDED, cause, remedy)
     if walk.mounts_below:
-        return Judgement(Verdict.NOT_NEEDED, cause, *_verify_below(facts.path, walk.mounts_below_paths))
+        return Judgement(Verdict.NOT_NEEDED, cause, *_verify_below(walk, facts))
     if facts.mount and not _in_scope(walk, facts.mount):
         return Judgement(Verdict.NOT_NEEDED, cause, "the shim is not needed for this folder")
     return Judgement(Verdict.NOT_NEEDED, cause, "the shim can be retired for this mount")

@@ -44,15 +44,15 @@ def test_what_was_counted_besides_is_told():
                 vanished=2,
                 transient=1,
                 mounts_below=10,
-                mounts_below_paths=tuple(f"m{n}\n" for n in range(9)),
+                mounts_below_paths=tuple(f"/m{n}\n" for n in range(9)),
             )
         ]
     )
     assert "note: 1,234 entries changed in other fields" in text
-    assert "note: 2 entries went before" in text
+    assert "note: 2 entries had vanished" in text
     assert "note: 1 call failed, and worked" in text
-    assert "note: not entered, other file systems: m0\\n, m1\\n" in text
-    assert "m7\\n and 2 more" in text
+    assert "note: not entered, other file systems: /m0\\n, /m1\\n" in text
+    assert "/m7\\n and 2 more" in text
 
 
 def test_a_limit_is_part_of_the_verdict():

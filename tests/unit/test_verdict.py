@@ -58,6 +58,9 @@ def seen(entries: int = 5, **counts) -> Walk:
         (seen(errors=1, unread={"EACCES": 1}), Verdict.INCOMPLETE, "1 entry could not be read (EACCES 1)"),
         (seen(unsettled=2), Verdict.INCOMPLETE, "2 entries changed count or type"),
         (Walk(entries=3, vanished=3), Verdict.INCOMPLETE, "no entry could be judged"),
+        (seen(9, vanished=8, ghosts=8), Verdict.INCOMPLETE, "8 entries are listed and never there"),
+        (seen(9, vanished=8), Verdict.NOT_NEEDED, "none of 1 entry"),
+        (seen(9, lies=1, corrected=1, vanished=8, ghosts=8), Verdict.NEEDED, "listed and never there"),
         # lies that were corrected prove the need, whatever could not be read: but it is told
         (seen(lies=4, corrected=4, errors=1, unread={"EIO": 1}), Verdict.NEEDED, "EIO 1"),
         (seen(lies=4, corrected=4, unsettled=1), Verdict.NEEDED, "1 entry changed"),
