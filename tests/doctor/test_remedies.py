@@ -121,10 +121,12 @@ def test_an_advice_without_a_command(name: str, folder: Path) -> None:
     def task() -> None:
         point = folder / name
         point.mkdir()
-        plain = visible_mount(point)
-        assert plain is not None and not plain.is_fuse
-        assert remedy.unmount(plain) is remedy.abort(plain) is remedy.remount(plain).command is None
-        assert remedy.free(plain).command is None
+        around = visible_mount(point)
+        mounts.mount("none", point, "tmpfs")
+        for plain in (around, visible_mount(point)):
+            assert plain is not None and not plain.is_fuse
+            assert remedy.unmount(plain) is remedy.abort(plain) is None
+            assert remedy.remount(plain).command is remedy.free(plain).command is None
         mount_dead(point, options="max_read=4096")
         private = visible_mount(point)
         assert private is not None and not private.allow_other
@@ -172,6 +174,7 @@ def test_a_mount_that_bears_another(folder: Path) -> None:
         mount_hung(outer)
         (mount,) = [mount for mount in read_mounts() if mount.path == str(outer)]
         inner = mount._replace(id=10**6, parent=mount.id, path=f"{outer}/inner", fstype="tmpfs")
+        assert remedy.unmount(mount, [*read_mounts(), inner]) is None
         advice = remedy.remount(mount, [*read_mounts(), inner])
         assert advice.command is None and inner.path in advice.text
 
@@ -223,6 +226,8 @@ def test_over_the_root(folder: Path) -> None:
         for mount in (over, root):
             assert mount is not None
             assert remedy.unmount(mount) is None and remedy.remount(mount).command is None
+            alone = mount._replace(fstype="fuse.root", parent=0)
+            assert remedy.unmount(alone, [alone]) is remedy.remount(alone, [alone]).command is None
 
     privately(task)
 
