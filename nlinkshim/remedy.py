@@ -60,13 +60,26 @@ def unmount(mount: Mount, mounts: Sequence[Mount] | None = None) -> str | None:
     mounts = read_mounts() if mounts is None else mounts
     if not mount.is_fuse or mount.path == "/" or not _is_reached(mount, mounts) or mounted_on(mount, mounts):
         return None
-    if os.geteuid() != 0 and mount.owner == os.geteuid():
+    # fusermount wants the very name, which quote cannot give for one that ends in a newline.
+    if os.geteuid() != 0 and mount.owner == os.geteuid() and not mount.path.endswith("\n"):
         program = next(filter(shutil.which, _FUSERMOUNTS), _FUSERMOUNTS[0])
         return f"{program} -u -z -- {quote(mount.path)}"
-    # busybox takes a path for the source of another mount if that has such a name (bindfs gives the folder
-    # it shows); util-linux knows -c, and busybox then refuses.
-    named_alike = any(other.source == mount.path for other in mounts if other.path != mount.path)
-    return f"umount -l{' -c' if named_alike else ''} -- {quote(mount.path)}"
+    # -c: asking for the canonical name may hang.
+    command = f"umount -l -c -- {quote(mount.path)}"
+    names = [
+        name for other in mounts if other.id != mount.id for name in (other.path, other.source.rstrip("/"))
+    ]
+    if mount.path not in names:
+        return command
+    # Run again, it would take the mount below this one; and busybox prefers, as util-linux does once the
+    # mount is gone, another mount whose source has that name (bindfs gives the folder that it shows). They
+    # know no mount by the name with "/.", and as long as the mount is there the kernel does.
+    return f"{_while_there(mount)} && umount -l -c -- {quote(mount.path + '/.')}"
+
+
+def _while_there(mount: Mount) -> str:
+    """The condition of a command that would hit another mount once this one is gone."""
+    return f"grep -q '^{mount.id} {mount.parent} {mount.device[0]}:{mount.device[1]} ' /proc/self/mountinfo"
 
 
 def _is_reached(mount: Mount, mounts: Sequence[Mount]) -> bool:
@@ -84,15 +97,17 @@ def abort(mount: Mount) -> str | None:
     """The command, for root, that fails every request waiting for a stuck FUSE daemon: kill and lazy unmount
     do not. None if the mount is not FUSE.
 
-    It ends the file system wherever it is mounted; the list of mounts stays as it is.
+    It ends the file system wherever it is mounted; the list of mounts stays as it is. It works in the mount
+    namespace of the list only.
     """
     if not mount.is_fuse:
         return None
     number = mount.device[0] << 20 | mount.device[1]  # the kernel's name for the connection
     end = f"echo 1 > {_FUSECTL}/{number}/abort"
-    if os.path.ismount(_FUSECTL):
-        return end
-    return f"unshare -m sh -c 'mount -t fusectl none {_FUSECTL} && {end}'"
+    if not os.path.ismount(_FUSECTL):
+        end = f"unshare -m sh -c 'mount -t fusectl none {_FUSECTL} && {end}'"
+    # The number is given to the next mount as soon as this one is gone.
+    return f"{_while_there(mount)} && {end}"
 
 
 def remount(mount: Mount, mounts: Sequence[Mount] | None = None) -> Remedy:

@@ -7,6 +7,8 @@ from dataclasses import dataclass
 from enum import Enum
 from typing import TYPE_CHECKING
 
+from nlinkshim.remedy import Remedy
+
 if TYPE_CHECKING:
     from nlinkshim.checkup.context import Context
 
@@ -19,13 +21,15 @@ class Level(str, Enum):
 
 @dataclass(frozen=True)
 class Finding:
-    """One finding. `subject` is what was looked at; `remedy` the command that mends it, or None."""
+    """One finding. `subject` is what was looked at; `remedy` what to do, in words, or None; `command` the
+    line for `sh` that does it or begins it, or None."""
 
     id: str
     level: Level
     subject: str
     message: str
     remedy: str | None = None
+    command: str | None = None
 
 
 @dataclass(frozen=True)
@@ -36,6 +40,7 @@ class Answer:
     subject: str
     message: str
     remedy: str | None = None
+    command: str | None = None
 
 
 @dataclass(frozen=True)
@@ -51,9 +56,14 @@ def passed(subject: str, message: str) -> Answer:
     return Answer(Level.PASS, subject, message)
 
 
-def warned(subject: str, message: str, remedy: str | None) -> Answer:
-    return Answer(Level.WARN, subject, message, remedy)
+def warned(subject: str, message: str, remedy: Remedy | str | None) -> Answer:
+    return Answer(Level.WARN, subject, message, *_parts(remedy))
 
 
-def failed(subject: str, message: str, remedy: str | None) -> Answer:
-    return Answer(Level.FAIL, subject, message, remedy)
+def failed(subject: str, message: str, remedy: Remedy | str | None) -> Answer:
+    return Answer(Level.FAIL, subject, message, *_parts(remedy))
+
+
+def _parts(remedy: Remedy | str | None) -> tuple[str | None, str | None]:
+    """Words and command."""
+    return (remedy.text, remedy.command) if isinstance(remedy, Remedy) else (remedy, None)

@@ -9,6 +9,7 @@ from pathlib import Path
 
 from nlinkshim.checkup.context import Context
 from nlinkshim.checkup.finding import Answer, passed, warned
+from nlinkshim.remedy import Remedy, quote
 
 MOUNT_IDS_SINCE = (5, 8)
 FUSE_DEVICE = "/dev/fuse"
@@ -39,14 +40,17 @@ def fuse_device(context: Context) -> Iterator[Answer]:
             "there is none: no FUSE file system can be served from here",
             "in a container: run it with --device /dev/fuse"
             if known("fuse")
-            else "modprobe fuse; in a container: --device /dev/fuse",
+            else Remedy("load its module; in a container: run it with --device /dev/fuse", "modprobe fuse"),
         )
     except OSError as error:
         yield warned(
             FUSE_DEVICE,
             f"it cannot be opened ({error.strerror}): no FUSE file system can be served from here by this"
             " user",
-            "chmod 666 /dev/fuse; in a container: run it with --device /dev/fuse",
+            Remedy(
+                "let every user open it; in a container: run it with --device /dev/fuse",
+                "chmod 666 /dev/fuse",
+            ),
         )
     else:
         yield passed(FUSE_DEVICE, "FUSE file systems can be served from here")
@@ -65,7 +69,7 @@ def fuse_conf(context: Context) -> Iterator[Answer]:
         yield warned(
             str(FUSE_CONF),
             "only root may mount with allow_other: smbd will not see what another user mounts",
-            f"echo user_allow_other >> {FUSE_CONF}",
+            Remedy("as root, allow it", f"echo user_allow_other >> {quote(str(FUSE_CONF))}"),
         )
 
 
@@ -82,7 +86,7 @@ def cifs(context: Context) -> Iterator[Answer]:
             f"it is not loaded, and there is no {modules} to load it from: a share cannot be mounted from"
             " here"
             " (from a container: unless the host has loaded it)",
-            "modprobe cifs, on the host",
+            Remedy("load it, on the host", "modprobe cifs"),
         )
     else:
         yield warned(

@@ -11,14 +11,19 @@ from typing import Any
 from nlinkshim.checkup.context import Context
 from nlinkshim.checkup.finding import Answer, failed, passed, warned
 from nlinkshim.child import Child, DiedError, HungError
-from nlinkshim.errors import NlinkshimError
+from nlinkshim.errors import NlinkshimError, UsageError
 from nlinkshim.handshake import prove_loading
-from nlinkshim.mounts import mount_of
-from nlinkshim.preload import preload_environment, shim_path
+from nlinkshim.mounts import mount_of, visible_mount
+from nlinkshim.preload import check_nameable, preload_environment, shim_path
+from nlinkshim.remedy import Remedy, allow_exec, quote
 
 STATX_MNT_ID = 0x1000
-_REINSTALL = "pip install --force-reinstall --no-deps nlinkshim"
-_MOUNT_PROC = "mount -t proc proc /proc"
+STABLE_PLACE = "/usr/local/lib/libnlinkshim.so"
+_REINSTALL = Remedy(
+    "reinstall it", f"{quote(sys.executable)} -m pip install --force-reinstall --no-deps nlinkshim"
+)
+_COPY = Remedy("preload a copy, from a path that LD_PRELOAD can hold", f"nlinkshim install {STABLE_PLACE}")
+_MOUNT_PROC = Remedy("mount it", "mount -t proc proc /proc")
 # What the shim reads there, and how to try it.
 _NEEDED_IN_PROC: dict[str, Callable[[Path], object]] = {
     "/proc/thread-self/mountinfo": Path.read_bytes,
@@ -30,7 +35,11 @@ def shim_loads(context: Context) -> Iterator[Answer]:
     """A private process really preloaded."""
     try:
         shim = shim_path()
+        check_nameable(str(shim))
         loaded = prove_loading(shim)
+    except UsageError as error:
+        yield failed("the shim", f"it cannot be loaded: {error}", _COPY)
+        return
     except NlinkshimError as error:
         remedy = _REINSTALL if Path("/proc/self/exe").exists() else _MOUNT_PROC
         yield failed("the shim", f"it cannot be loaded: {error}", remedy)
@@ -46,14 +55,14 @@ def shim_noexec(context: Context) -> Iterator[Answer]:
         shim = str(shim_path().resolve())
     except NlinkshimError:
         return  # shim-loads says so
-    mount = mount_of(shim, context.mounts)
+    mount = visible_mount(shim) or mount_of(shim, context.mounts)
     if mount is None:
         return
     if "noexec" in mount.options:
         yield failed(
             shim,
             f"its file system, mounted at {mount.path}, is mounted noexec: no loader can load it from there",
-            f"mount -o remount,exec {mount.path}",
+            Remedy("take noexec off it", allow_exec(mount, context.mounts)),
         )
     else:
         yield passed(shim, f"its file system, mounted at {mount.path}, allows to map code")

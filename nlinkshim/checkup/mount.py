@@ -4,18 +4,17 @@ from __future__ import annotations
 
 import errno
 import os
-import shlex
 from collections.abc import Iterator
 
 from nlinkshim.checkup.context import Context, Look, look_at
 from nlinkshim.checkup.finding import Answer, failed, passed, warned
 from nlinkshim.errors import NlinkshimError
-from nlinkshim.mounts import Mount
+from nlinkshim.mounts import Mount, mount_of
+from nlinkshim.remedy import START, Remedy, free, open_to_others, quote, remount
 
-VERIFIED = 1000  # entries looked at for link counts
 REMARKABLE = ("ro", "noexec", "nosuid", "nodev")
-_START_AGAIN = "then start the FUSE server again"
 _GONE = (errno.ENOTCONN, errno.ECONNABORTED)
+_SEE_LOG = "see the log of the FUSE server"
 
 
 def fuse_mounts(context: Context) -> Iterator[Answer]:
@@ -27,7 +26,7 @@ def fuse_mounts(context: Context) -> Iterator[Answer]:
         shown = ", ".join(paths[:8]) + (f" and {len(paths) - 8} more" if len(paths) > 8 else "")
         yield passed("FUSE mounts", f"{shown}; look closer with nlinkshim doctor PATH")
     else:
-        yield warned("FUSE mounts", "there is none here", "start the FUSE server, then nlinkshim doctor PATH")
+        yield warned("FUSE mounts", "there is none here", f"{START}, then nlinkshim doctor PATH")
 
 
 def path_mount(context: Context) -> Iterator[Answer]:
@@ -37,6 +36,7 @@ def path_mount(context: Context) -> Iterator[Answer]:
     below = [
         m.path for m in context.mounts if m.is_fuse and m.path.startswith(context.real_path.rstrip("/") + "/")
     ]
+    at = context.real_path == mount.path
     if mount.is_fuse:
         flags = [flag for flag in REMARKABLE if flag in mount.options]
         note = f", {','.join(flags)} (no hindrance to serving)" if flags else ""
@@ -46,11 +46,24 @@ def path_mount(context: Context) -> Iterator[Answer]:
             context.path,
             f"a folder of {mount.path} ({mount.fstype}) that holds FUSE mounts: {', '.join(below)}",
         )
-    else:
+    elif not mount.is_plain:
         yield warned(
             context.path,
-            f"no FUSE mount is here: it is a folder of {mount.path} ({mount.fstype})",
-            "start the FUSE server, or give the path of its mount",
+            f"it is on the {mount.fstype} mount at {mount.path}, not on FUSE: what is seen here proves"
+            " nothing of the mount behind it",
+            "ask where the FUSE server runs: nlinkshim doctor PATH there",
+        )
+    elif at:
+        yield failed(
+            context.path,
+            f"no FUSE file system is mounted there: it is a {mount.fstype} file system",
+            f"{START}, or give the path of its mount",
+        )
+    else:
+        yield failed(
+            context.path,
+            f"nothing is mounted at {context.real_path}; it is a folder of {mount.fstype} at {mount.path}",
+            f"{START}, or give the path of its mount",
         )
 
 
@@ -64,35 +77,34 @@ def mount_alive(context: Context) -> Iterator[Answer]:
             context.path,
             f"no answer for {context.timeout:g} s ({look.hung}):"
             f" the {'FUSE daemon' if _is_fuse(mount) else 'file system'} hangs",
-            _unhang(mount),
+            "see the kernel's log" if mount is None else free(mount, context.mounts),
         )
-    elif error in _GONE:
+    elif error in (*_GONE, errno.ESTALE):
+        what = "it is stale" if error == errno.ESTALE else "the FUSE daemon is gone"
         yield failed(
             context.path,
-            f"the FUSE daemon is gone ({os.strerror(error)})",
-            f"umount -l {shlex.quote(mount.path if mount else context.path)}; {_START_AGAIN}",
+            f"{what} ({os.strerror(error)})",
+            START if mount is None else remount(mount, context.mounts),
         )
     elif error in (errno.EACCES, errno.EPERM):
         return  # mount-access says so
     elif error:
-        yield failed(context.path, f"it answers {os.strerror(error)}", "see the log of the FUSE server")
+        yield failed(
+            context.path,
+            f"it answers {os.strerror(error)}",
+            _SEE_LOG if _is_fuse(mount) else "see the kernel's log",
+        )
     else:
         slowest = max(step.seconds for step in look.steps.values())
         count = look.steps["list"].value
         if count == 0 and _is_fuse(mount):
-            yield warned(context.path, "it answers, and is empty", "see the log of the FUSE server")
+            yield warned(context.path, "it answers, and is empty", _SEE_LOG)
         else:
             yield passed(context.path, f"it answers (slowest call {slowest * 1000:.0f} ms)")
 
 
 def _is_fuse(mount: Mount | None) -> bool:
     return mount is not None and mount.is_fuse
-
-
-def _unhang(mount: Mount | None) -> str | None:
-    if mount is None or not mount.is_fuse:
-        return "see the kernel's log"
-    return f"{mount.abort_command()}; umount -l {shlex.quote(mount.path)}; {_START_AGAIN}"
 
 
 def mount_access(context: Context) -> Iterator[Answer]:
@@ -102,64 +114,89 @@ def mount_access(context: Context) -> Iterator[Answer]:
     if context.path is None or mount is None or context.look.hung:
         return
     look = context.look if context.user is None else look_at(context.path, context.timeout, context.user)
-    refused = _refused(look)
-    if not mount.is_fuse or mount.allow_other:
-        if refused:
-            yield failed(
-                context.path,
-                f"uid {context.looker} may not enter it: the permissions of it or of a folder above forbid"
-                " it",
-                f"namei -l {shlex.quote(context.path)}; then chmod o+rx what bars the way",
-            )
-        elif mount.is_fuse:
-            checked = "; the modes of files apply" if "default_permissions" in mount.super_options else ""
-            yield passed(context.path, f"every user may enter (allow_other){checked}")
-        return
-    owner = mount.owner or 0
-    remedy = "start the FUSE server again with the mount option allow_other"
-    if owner != 0:
-        remedy += ", and as this user: echo user_allow_other >> /etc/fuse.conf first"
-    if refused:
+    barred = _barred(look, context.real_path)
+    at = None if barred is None else mount_of(barred, context.mounts)
+    if barred is not None and (at is None or not at.is_fuse):
         yield failed(
             context.path,
-            f"the mount lacks allow_other: only uid {owner} may enter, and uid {context.looker} was refused",
-            remedy,
+            f"uid {context.looker} may not enter it: the permissions of {barred} forbid it",
+            _let_in(barred, context),
+        )
+    elif not mount.is_fuse:
+        return
+    elif mount.allow_other:
+        if barred is None:
+            checked = "; the modes of files apply" if "default_permissions" in mount.super_options else ""
+            yield passed(context.path, f"every user may enter (allow_other){checked}")
+        elif context.looker == 0:
+            yield failed(
+                context.path,
+                "root may not enter it, allow_other or not: it was mounted in another user namespace (of a"
+                " rootless container), and lets nobody in from outside; or its server refuses",
+                "look from inside that container, and run smbd there; or let root mount it",
+            )
+        else:
+            yield failed(
+                context.path,
+                f"uid {context.looker} may not enter it: the permissions of {barred}, which the FUSE server"
+                " reports, forbid it",
+                "start the FUSE server again with options that let others in (umask=022, or uid= and gid=,"
+                " or without default_permissions)",
+            )
+    elif barred is not None:
+        yield failed(
+            context.path,
+            f"the mount lacks allow_other: only uid {mount.owner or 0} may enter, and uid {context.looker}"
+            " was refused",
+            open_to_others(mount),
         )
     elif look.error("list") == 0:
         yield warned(
             context.path,
-            f"the mount lacks allow_other: uid {owner} may enter, and nobody else; smbd looks as the user"
-            " it serves",
-            remedy,
+            f"the mount lacks allow_other: uid {mount.owner or 0} may enter, and nobody else; smbd looks as"
+            " the user it serves",
+            open_to_others(mount),
         )
 
 
-def _refused(look: Look) -> bool:
-    return any(step.error in (errno.EACCES, errno.EPERM) for step in look.steps.values())
+def _barred(look: Look, path: str) -> str | None:
+    """The folder that refused, if one did."""
+    if not any(step.error in (errno.EACCES, errno.EPERM) for step in look.steps.values()):
+        return None
+    return str(look.steps["barred"].value) if "barred" in look.steps else path
+
+
+def _let_in(folder: str, context: Context) -> Remedy:
+    # To list the folder itself is to read it; those above need only be passed.
+    mode = "o+rx" if folder == context.real_path else "o+x"
+    return Remedy(f"let uid {context.looker} into {folder}", f"chmod {mode} {quote(folder)}")
 
 
 def link_counts(context: Context) -> Iterator[Answer]:
     """Lying or honest, and does the shim correct it here: a short verify."""
-    if context.path is None or not context.look.alive:
+    result = context.own_proof
+    if context.path is None or result is None:
         return
-    from nlinkshim.verifier.run import Options, verify
+    if isinstance(result, NlinkshimError):
+        yield warned(context.path, f"link counts could not be compared: {result}", None)
+        return
     from nlinkshim.verifier.verdict import Verdict
 
-    options = Options(max_entries=VERIFIED, jobs=8, timeout=context.timeout)
-    try:
-        (result,) = verify([context.real_path], options)
-    except NlinkshimError as error:
-        yield warned(context.path, f"link counts could not be compared: {error}", None)
-        return
     seen = f"{result.entries:,} entries looked at"
     if result.verdict is Verdict.NEEDED:
         yield passed(
             context.path,
             f"it lies: {result.lies:,} of {seen} report a link count of 0; the shim corrects every one",
         )
+    elif result.verdict is Verdict.NOT_NEEDED and _is_fuse(context.mount):
+        yield passed(context.path, f"it tells the truth: none of {seen} reports a link count of 0")
     elif result.verdict is Verdict.NOT_NEEDED:
-        if _is_fuse(context.mount):
-            yield passed(context.path, f"it tells the truth: none of {seen} reports a link count of 0")
+        yield warned(
+            context.path,
+            f"none of {seen} reports a link count of 0, which proves nothing on a file system that is not"
+            " FUSE",
+            "verify the FUSE mount itself: nlinkshim verify PATH, where its server runs",
+        )
     else:
-        say = warned if result.verdict is Verdict.INCOMPLETE and not result.wrong else failed
+        say = warned if result.verdict is Verdict.INCOMPLETE else failed
         yield say(context.path, f"{result.verdict.value}: {result.cause}", result.remedy)

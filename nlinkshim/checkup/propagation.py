@@ -6,12 +6,12 @@ is shared on the host; kubelet and podman refuse a Bidirectional (rshared) volum
 
 from __future__ import annotations
 
-import shlex
 from collections.abc import Iterator
 
 from nlinkshim.checkup.context import Context
 from nlinkshim.checkup.finding import Answer, passed, warned
-from nlinkshim.mounts import Mount, mount_of
+from nlinkshim.mounts import Mount
+from nlinkshim.remedy import Remedy, share
 
 USUAL_PLACE = "/mnt"
 
@@ -50,7 +50,7 @@ def of_mount(context: Context) -> Iterator[Answer]:
             f"the mount is {groups(mount)}: as a container's volume of its own it cannot be Bidirectional"
             " (rshared),"
             " and mounts made in it reach nobody",
-            f"mount --make-shared {shlex.quote(mount.path)}; or better, give containers the folder above it",
+            Remedy("share it, or better, give containers the folder above it", share(mount, context.mounts)),
         )
 
 
@@ -58,7 +58,7 @@ def of_parent(context: Context) -> Iterator[Answer]:
     """The mount that the FUSE mount is (or will be) made on: decides whether a new mount reaches
     containers."""
     if context.path is None:
-        place, holder = USUAL_PLACE, mount_of(USUAL_PLACE, context.mounts)
+        place, holder = USUAL_PLACE, context.mount_at(USUAL_PLACE)
     elif context.mount is not None and context.mount.is_fuse:
         place, holder = context.mount.path, context.parent
     else:
@@ -81,7 +81,9 @@ def of_parent(context: Context) -> Iterator[Answer]:
             f"it is {groups(holder)}: what is mounted at {place} from now on reaches no container, and a"
             " Bidirectional"
             " (rshared) volume of a folder in it is refused",
-            f"mount --make-shared {shlex.quote(holder.path)}; then start the FUSE server and the containers"
-            " again"
-            " (in a container: mountPropagation of the volume)",
+            Remedy(
+                "share it, then start the FUSE server and the containers again (in a container:"
+                " mountPropagation of the volume)",
+                share(holder, context.mounts),
+            ),
         )

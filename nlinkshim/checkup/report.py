@@ -20,10 +20,14 @@ def as_json(findings: Sequence[Finding]) -> str:
 
 
 def as_text(finding: Finding) -> str:
-    """One finding: a line, and below it the remedy if there is one."""
+    """One finding: a line, and below it the remedy and its command if there are any."""
     level = coloured(finding.level.value, _COLOURS[finding.level])
     line = f"{level}  {finding.id}: {printable(finding.subject)}: {printable(finding.message)}"
-    return line if finding.remedy is None else f"{line}\n      remedy: {printable(finding.remedy)}"
+    if finding.remedy is not None:
+        line += f"\n      remedy: {printable(finding.remedy)}"
+    if finding.command is not None:
+        line += f"\n      command: {printable(finding.command)}"
+    return line
 
 
 def summary(findings: Sequence[Finding]) -> str:

@@ -50,7 +50,7 @@ def findings(
                 raise UsageError(f"{path}: {_NO_FOLDER[step.error]}")
     for check in CHECKS:
         for answer in check.run(context):
-            yield Finding(check.id, answer.level, answer.subject, answer.message, answer.remedy)
+            yield Finding(check.id, **vars(answer))
 
 
 _NO_FOLDER = {

@@ -39,7 +39,7 @@ def test_a_noexec_mount(folder, shim: Shim, mend, monkeypatch):
         assert ill.level.value == "FAIL" and str(mount) in ill.message
         unloadable = only(loading.shim_loads(HERE))
         assert unloadable.level.value == "FAIL" and "failed to map segment" in unloadable.message
-        mend({"remedy": ill.remedy})
+        mend({"command": ill.command})
         well = Context(None, 5)
         assert only(loading.shim_noexec(well)).level.value == "PASS"
         assert only(loading.shim_loads(well)).level.value == "PASS"
@@ -113,7 +113,7 @@ def test_fuse_conf(monkeypatch, tmp_path, mend):
     monkeypatch.setattr(os, "geteuid", lambda: 1000)
     ill = only(kernel.fuse_conf(HERE))
     assert ill.level.value == "WARN"
-    mend({"remedy": ill.remedy})
+    mend({"command": ill.command})
     assert only(kernel.fuse_conf(HERE)).level.value == "PASS"
     conf.write_text("# user_allow_other\n")
     assert only(kernel.fuse_conf(HERE)).level.value == "WARN"
@@ -156,10 +156,10 @@ def test_smbd_is_audited(monkeypatch, tmp_path):
     assert only(samba.smbd(HERE)).level.value == "WARN"
 
 
-def test_smbd_processes(monkeypatch):
+def test_smbd_processes(monkeypatch, tmp_path):
     def said(*found: Process) -> Answer:
         monkeypatch.setattr(samba, "status", lambda name: Survey(found))
-        return only(samba.smbd_running(HERE))
+        return only(samba.smbd_running(Context(str(tmp_path), 5)))
 
     well = Process(10, 1, "smbd", mapped=True, effective=True, corrected=1200)
     bare_one = Process(11, 1, "smbd", mapped=False, problem="the shim is not loaded")

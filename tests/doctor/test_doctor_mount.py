@@ -141,22 +141,23 @@ def test_run_by_the_user_who_is_refused(mount_gofuse):
             assert result.read() == "FAIL"
 
 
-def test_a_folder_on_the_way_that_bars(doctor, mount_gofuse, folder):
-    (folder / "closed").mkdir(mode=0o700)
-    with mount_gofuse("closed/dfs") as mount:
+@pytest.mark.parametrize("name", ["closed", "it's; closed", "closed\n"])
+def test_a_folder_on_the_way_that_bars(name, doctor, mend, mount_gofuse, folder):
+    (folder / name).mkdir(mode=0o700)
+    with mount_gofuse(f"{name}/dfs") as mount:
         code, found = doctor("--user", NOBODY, mount.path)
         assert (code, found["mount-access"]["level"]) == (1, "FAIL")
-        assert "permissions" in found["mount-access"]["message"]
-        shown = processes.run(["namei", "-l", str(mount.path)]).stdout
-        assert "drwx------" in shown
-        (folder / "closed").chmod(0o701)
+        assert f"the permissions of {folder / name} forbid it" in found["mount-access"]["message"]
+        mend(found["mount-access"])
+        assert (folder / name).stat().st_mode & 0o7777 == 0o701
         assert doctor("--user", NOBODY, mount.path)[1]["mount-access"]["level"] == "PASS"
 
 
 def test_no_mount_at_the_path(doctor, folder):
     code, found = doctor(folder)
-    assert (code, found["path-mount"]["level"]) == (0, "WARN")
-    assert "no FUSE mount" in found["path-mount"]["message"]
+    assert (code, found["path-mount"]["level"]) == (1, "FAIL")
+    assert f"nothing is mounted at {folder}; it is a folder of" in found["path-mount"]["message"]
+    assert "start the FUSE server" in found["path-mount"]["remedy"]
     assert "link-counts" not in found
 
 
@@ -204,7 +205,10 @@ def test_the_text(lying_mount):
     outcome = nlinkshim("doctor", lying_mount.path)
     lines = outcome.out.splitlines()
     assert any(line.startswith("PASS  mount-alive: ") for line in lines)
-    assert all(line.startswith(("PASS  ", "WARN  ", "FAIL  ", "      remedy: ")) for line in lines[:-1])
+    assert all(
+        line.startswith(("PASS  ", "WARN  ", "FAIL  ", "      remedy: ", "      command: "))
+        for line in lines[:-1]
+    )
     assert lines[-1].endswith(" failed")
     assert outcome.err == ""
 
@@ -225,4 +229,4 @@ def test_no_proc(lying_mount):
     done = processes.run(["unshare", "--mount", "sh", "-c", hide, "sh", *command], env=bare(), check=False)
     assert done.returncode == 1 and "Traceback" not in done.stderr
     assert "FAIL  proc: /proc/thread-self/mountinfo" in done.stdout
-    assert "remedy: mount -t proc proc /proc" in done.stdout
+    assert "command: mount -t proc proc /proc" in done.stdout

@@ -60,7 +60,8 @@ def test_a_slave_receives(place):
     text = b"1 0 8:1 / / rw - overlay none rw\n2 1 8:1 /srv /srv rw master:7 - ext4 /dev/sda rw\n"
     text += b"3 2 0:50 / /srv/dfs rw master:9 - fuse.dfs dfs rw,user_id=0\n"
     context = Context("/srv/dfs", 1)
-    context.__dict__.update(mounts=parse_mountinfo(text), real_path="/srv/dfs")
+    mounts = parse_mountinfo(text)
+    context.__dict__.update(mounts=mounts, real_path="/srv/dfs", mount=mounts[2])
     (answer,) = of_parent(context)
     assert answer.level.value == "PASS"
     assert "a slave (of peer group 7)" in answer.message and "HostToContainer" in answer.message
