@@ -9,8 +9,6 @@ from collections.abc import Iterable, Sequence
 from pathlib import Path
 from typing import NamedTuple
 
-_FUSECTL = "/sys/fs/fuse/connections"
-
 # What a host has of its own, and the shim never counts. A folder of one of them, where a FUSE mount was
 # expected, means that nothing is mounted there.
 _LOCAL_TYPES = frozenset(
@@ -52,12 +50,6 @@ class Mount(NamedTuple):
         """The uid that mounted a FUSE file system; None for another."""
         texts = (o.partition("=")[2] for o in self.super_options if o.startswith("user_id="))
         return next((int(text) for text in texts if text.isdecimal()), None)
-
-    def abort_command(self) -> str:
-        """The shell command that frees what waits for a stuck FUSE daemon; kill and lazy unmount do not."""
-        number = self.device[0] << 20 | self.device[1]  # the kernel's name for the connection
-        listed = "" if os.path.ismount(_FUSECTL) else f"mount -t fusectl none {_FUSECTL}; "
-        return f"{listed}echo 1 > {_FUSECTL}/{number}/abort"
 
 
 def _decode(field: bytes) -> str:

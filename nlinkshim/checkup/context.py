@@ -20,7 +20,7 @@ from nlinkshim.errors import NlinkshimError
 from nlinkshim.mounts import Mount, mount_of, mount_with_id, read_mounts, visible_mount
 
 if TYPE_CHECKING:
-    from nlinkshim.verifier.verdict import MountResult
+    from nlinkshim.verifier.result import MountResult
 
 VERIFIED = 1000  # entries looked at for link counts
 MAX_LINKS = 40  # that the kernel follows for one path

@@ -184,10 +184,11 @@ def link_counts(context: Context) -> Iterator[Answer]:
 
     seen = f"{result.entries:,} entries looked at"
     if result.verdict is Verdict.NEEDED:
-        yield passed(
-            context.path,
-            f"it lies: {result.lies:,} of {seen} report a link count of 0; the shim corrects every one",
-        )
+        lies = f"it lies: {result.lies:,} of {seen} report a link count of 0; the shim corrects every one"
+        if result.partial:
+            yield warned(context.path, f"{lies}, but {result.cause}", result.remedy)
+        else:
+            yield passed(context.path, lies)
     elif result.verdict is Verdict.NOT_NEEDED and _is_fuse(context.mount):
         yield passed(context.path, f"it tells the truth: none of {seen} reports a link count of 0")
     elif result.verdict is Verdict.NOT_NEEDED:

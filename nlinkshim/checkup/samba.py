@@ -15,7 +15,7 @@ from nlinkshim.mounts import Mount, mount_of, read_mounts
 from nlinkshim.processes.look import Process
 from nlinkshim.processes.run import status
 from nlinkshim.remedy import Remedy, quote
-from nlinkshim.verifier.verdict import MountResult
+from nlinkshim.verifier.result import MountResult
 from nlinkshim.verifier.verdict import Verdict as Proved
 
 MOST_MOUNTS = 8  # looked at without a path

@@ -206,9 +206,6 @@ def _ineffective(walk: Walk, facts: Facts) -> Judgement:
     return Judgement(Verdict.INEFFECTIVE, cause, remedy)
 
 
-NETWORK_TYPES = ("cifs", "smb3", "nfs", "nfs4", "9p", "ceph", "afs", "virtiofs")
-
-
 def _in_scope(walk: Walk, mount: Mount) -> bool:
     if walk.shim_scope in ("fuse", "off"):
         return mount.is_fuse
@@ -218,23 +215,18 @@ def _in_scope(walk: Walk, mount: Mount) -> bool:
 def _proves_nothing(walk: Walk, facts: Facts) -> Judgement | None:
     """Of a path whose true counts tell nothing of a FUSE mount; None if they do."""
     mount = facts.mount
-    if mount is None or _in_scope(walk, mount):
-        return None
-    if mount.fstype in NETWORK_TYPES:
-        return Judgement(
-            Verdict.INCOMPLETE,
-            f"it is of type {mount.fstype}: counts here prove nothing of the file system behind it",
-            "verify the FUSE mount itself, where it is mounted",
-        )
-    if facts.plain:
+    if mount is None or _in_scope(walk, mount) or (facts.plain and mount.is_plain):
         return None
     here = walk.root_real_path or os.path.abspath(facts.path)
     if walk.mounts_below_paths:
         remedy, command = _verify_below(walk, facts)
-    else:
+    elif mount.is_plain:
         remedy, command = "start the FUSE server, or give the path of its mount", None
-    remedy += "; if this folder itself is meant: --plain"
-    if here != mount.path:
+    else:
+        remedy, command = "verify the FUSE mount itself, where its server runs", None
+    if mount.is_plain:
+        remedy += "; if this folder itself is meant: --plain"
+    if mount.is_plain and here != mount.path:
         cause = f"nothing is mounted at {here}: it is a folder of {mount.fstype} at {mount.path}"
         return Judgement(Verdict.OTHER_CAUSE, cause, remedy, command)
     cause = f"it is of type {mount.fstype}, outside the scope of the shim: counts here prove nothing"

@@ -108,7 +108,8 @@ def test_a_hung_daemon_ends_in_time(mount_gofuse):
     (found,) = outcome.document["mounts"]
     assert (outcome.code, found["verdict"], found["fstype"]) == (3, "incomplete", "fuse.lying")
     assert f"at {mount.path}:" in found["cause"]
-    assert found["command"].endswith(f"/abort; umount -l -c -- {mount.path}")
+    assert "/abort" in found["command"]
+    assert found["command"].endswith(f"umount -l -c -- {mount.path}")
     assert took < 3
 
 
