@@ -34,7 +34,7 @@ class MountLine:
 def mount_lines() -> list[MountLine]:
     """The mounts of this process in the order they were made."""
     lines = []
-    for line in os.fsdecode(Path("/proc/self/mountinfo").read_bytes()).splitlines():
+    for line in os.fsdecode(Path("/proc/self/mountinfo").read_bytes()).rstrip("\n").split("\n"):
         before, after = line.split(" - ", 1)
         mount_id, _, device, _, point = before.split(" ")[:5]
         major, minor = device.split(":")
@@ -150,8 +150,10 @@ class FuseMount:
 
 @contextlib.contextmanager
 def served(path: Path, command: list[str], timeout: float = 15.0) -> Iterator[FuseMount]:
-    """Start `command`, which must mount a FUSE file system on `path`, and end it with its mount."""
-    path.mkdir(parents=True, exist_ok=True)
+    """Start `command`, which must mount a FUSE file system on `path` (made a folder unless it is a file), and
+    end it with its mount."""
+    if not path.is_file():
+        path.mkdir(parents=True, exist_ok=True)
     before = topmost(path)
     with tempfile.TemporaryFile("w+") as log:
         process = processes.start(command, stdout=log, stderr=log)
