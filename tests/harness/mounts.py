@@ -151,8 +151,10 @@ class FuseMount:
 
 @contextlib.contextmanager
 def served(path: Path, command: list[str], timeout: float = 15.0) -> Iterator[FuseMount]:
-    """Start `command`, which must mount a FUSE file system on `path`, and end it with its mount."""
-    path.mkdir(parents=True, exist_ok=True)
+    """Start `command`, which must mount a FUSE file system on `path` (made a folder unless it is a file), and
+    end it with its mount."""
+    if not path.is_file():
+        path.mkdir(parents=True, exist_ok=True)
     before = topmost(path)
     with tempfile.TemporaryFile("w+") as log:
         process = processes.start(command, stdout=log, stderr=log)
