@@ -11,11 +11,13 @@ from pathlib import Path
 from typing import Any
 
 import pytest
+from harness.mounts import FuseMount
 
 import nlinkshim as package
 from nlinkshim import UsageError
 from nlinkshim.arguments import shown
 from nlinkshim.generator import Settings
+from nlinkshim.verifier.run import Options
 
 PROGRAM = "/bin/sh"
 
@@ -49,6 +51,7 @@ PATHS = [
     PathArgument("install", "destination", "{}", summary=lambda done: done.path),
     PathArgument("install", "root", "/", ("{}",), summary=lambda done: done.path),
     PathArgument("install", "program", PROGRAM, ("{}",)),
+    PathArgument("verify", "paths", "{}", summary=lambda results: [one.path for one in results]),
     PathArgument("preload_environment", "shim", str(package.shim_path())),
     PathArgument("preload_environment", "scope", "/mnt/dfs"),
 ]
@@ -72,12 +75,25 @@ WRONG = {
     ("status", "name"): [5, b"smbd", ["smbd"]],
     ("status", "timeout"): NO_SECONDS,
 }
-NEEDED = {"generate": ("container", "{}"), "install": ("{}",)}
-FLAGS = {("generate", "force"), ("generate", "check"), ("install", "dry_run")}
-
-FUNCTIONS = [
-    name for name in package.__all__ if inspect.isfunction(getattr(package, name)) and name != "verify"
+OUT_OF_RANGE = {
+    "jobs": [0, -1, 65, 2**70, "4", None, True],
+    "sample": [0, -1, "all"],
+    "max_entries": [-1, 2**70, "all"],
+    "timeout": NO_SECONDS,
+    "exclude": [5, [5], None],
+    "scope": [5, "relative", ""],
+    "shim": [5, b"/tmp", ""],
+}
+WRONG["verify", "options"] = [
+    5,
+    {"jobs": 4},
+    (4,),
+    *(Options(**{name: value}) for name, values in OUT_OF_RANGE.items() for value in values),
 ]
+NEEDED = {"verify": ("{}",), "generate": ("container", "{}"), "install": ("{}",)}
+FLAGS = {("verify", "progress"), ("generate", "force"), ("generate", "check"), ("install", "dry_run")}
+
+FUNCTIONS = [name for name in package.__all__ if inspect.isfunction(getattr(package, name))]
 
 
 def call(function: str, name: str, value: Any, others: tuple[Any, ...], folder: Path) -> Any:
@@ -118,6 +134,8 @@ def test_a_path_may_be_a_str_and_any_path_like(row: PathArgument, tmp_path: Path
 @pytest.mark.parametrize("value", NO_PATHS, ids=ascii)
 @pytest.mark.parametrize("row", PATHS, ids=lambda row: f"{row.function}-{row.name}")
 def test_what_is_no_path_is_refused(row: PathArgument, value: Any, tmp_path: Path) -> None:
+    if row.name == "paths" and isinstance(value, list):
+        value = [value]
     refuses(row.function, row.name, value, row.others, tmp_path)
 
 
@@ -143,3 +161,23 @@ def test_the_package_lists_what_it_offers() -> None:
     assert set(package.__all__) <= set(dir(package))
     for name in package.__all__:
         assert getattr(package, name) is not None
+
+
+def test_verify_takes_one_path_and_many(tmp_path: Path) -> None:
+    """One path is never taken for its letters, which would begin with a walk of /."""
+    one, other = tmp_path / "one", tmp_path / "other"
+    one.mkdir()
+    other.mkdir()
+    for many in ([str(one), other], (one, str(other)), iter([one, other])):
+        assert [result.path for result in package.verify(many)] == [str(one), str(other)]
+    for wrong in (5, None, b"/tmp", [5], [b"/tmp"], ["/tmp/a\0b"], []):
+        with pytest.raises(UsageError):
+            package.verify(wrong)
+
+
+def test_verify_takes_one_pattern_and_many(lying_mount: FuseMount) -> None:
+    whole, one, many = (
+        package.verify([lying_mount.path], Options(exclude=given))[0].entries
+        for given in ((), "*a*", ("*a*",))  # type: ignore[arg-type]
+    )
+    assert one == many < whole
