@@ -74,9 +74,17 @@ def python(compiler: str, build_folder: Path) -> Path:
 
 
 @pytest.fixture(scope="module")
-def built(sdist: Path, python: Path, compiler: str, build_folder: Path) -> Path:
-    """The wheel that each compiler makes of the sdist."""
-    return build_wheel(sdist, build_folder / f"by {compiler}", python=python, cc=compiler)
+def building(sdist: Path, python: Path, compiler: str, build_folder: Path) -> tuple[Path, str]:
+    """The wheel that each compiler makes of the sdist, and what was said on the way."""
+    out = build_folder / f"by {compiler}"
+    done = pip("wheel", "--verbose", "--no-deps", "--wheel-dir", out, sdist, python=python, cc=compiler)
+    (wheel,) = out.glob("*.whl")
+    return wheel, done.stdout + done.stderr
+
+
+@pytest.fixture(scope="module")
+def built(building: tuple[Path, str]) -> Path:
+    return building[0]
 
 
 @pytest.fixture(scope="module")
@@ -97,6 +105,10 @@ def test_it_is_the_checkout_and_nothing_else(sdist: Path):
 def test_a_wheel_of_it_holds_what_one_of_the_checkout_does(built: Path, wheel: Path):
     assert contents(built) == contents(wheel)
     assert built.name == wheel.name
+
+
+def test_no_compiler_complains(building: tuple[Path, str]):
+    assert re.findall(r".*\[-W.*", building[1]) == []
 
 
 def test_every_compiler_makes_the_same_kind_of_file(built_shim: Path):
@@ -137,6 +149,13 @@ def test_a_new_compilers_warnings_stop_no_build(sdist: Path, folder: Path):
     done = pip("wheel", "--verbose", "--no-deps", "--wheel-dir", folder / "out", sdist, cc=cc)
     assert "[-Wc++-compat]" in done.stdout + done.stderr
     assert list((folder / "out").glob("*.whl"))
+
+
+def test_an_older_compiler_does(sdist: Path, folder: Path):
+    """One that ends at the flags which gcc 8 and clang 10 brought."""
+    require("cc")
+    refuse = 'case "$*" in *-ffile-prefix-map*|*-fcf-protection*) exit 1; esac; exec gcc "$@"'
+    assert build_wheel(sdist, folder / "out", cc=compiler_script(folder, "older", refuse))
 
 
 @pytest.mark.parametrize("blank", ["", " "])
