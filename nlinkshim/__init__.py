@@ -8,7 +8,7 @@ TYPE_CHECKING = False  # as type checkers know it; importing typing would cost v
 if TYPE_CHECKING:
     from nlinkshim.auditor import audit
     from nlinkshim.checkup.run import doctor
-    from nlinkshim.errors import ExitCode, NlinkshimError
+    from nlinkshim.errors import ExitCode, NlinkshimError, UsageError
     from nlinkshim.generator import generate
     from nlinkshim.installer import install
     from nlinkshim.preload import preload_environment, shim_path
@@ -18,6 +18,7 @@ if TYPE_CHECKING:
 __all__ = [
     "ExitCode",
     "NlinkshimError",
+    "UsageError",
     "__version__",
     "audit",
     "doctor",
@@ -33,6 +34,7 @@ __all__ = [
 _HOMES = {
     "ExitCode": "nlinkshim.errors",
     "NlinkshimError": "nlinkshim.errors",
+    "UsageError": "nlinkshim.errors",
     "audit": "nlinkshim.auditor",
     "doctor": "nlinkshim.checkup.run",
     "generate": "nlinkshim.generator",
@@ -51,3 +53,7 @@ def __getattr__(name: str) -> object:
     if home is None:
         raise AttributeError(f"module {__name__!r} has no attribute {name!r}")
     return getattr(import_module(home), name)
+
+
+def __dir__() -> list[str]:
+    return sorted({*globals(), *__all__})

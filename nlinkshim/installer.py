@@ -9,6 +9,7 @@ import tempfile
 from dataclasses import dataclass
 from pathlib import Path
 
+from nlinkshim import arguments
 from nlinkshim.auditor import ProgramAudit, audit
 from nlinkshim.auditor.coverage import read_shim
 from nlinkshim.auditor.machines import MACHINES, canonical
@@ -34,8 +35,8 @@ class Installation:
 
 
 def install(
-    destination: Path,
-    root: Path = Path("/"),
+    destination: str | os.PathLike[str],
+    root: str | os.PathLike[str] = "/",
     *,
     program: str | os.PathLike[str] | None = None,
     machine: str | None = None,
@@ -50,19 +51,20 @@ def install(
 
     Raises:
         UsageError: the destination is not absolute or none that LD_PRELOAD can name, its folder, `root` or
-            `program` does not exist, or `machine` is unknown.
+            `program` does not exist, `machine` is unknown, or an argument is of another type.
         RefusedError: the shim could not work there; nothing was written.
         IncompleteError: it cannot be written; then nothing is left behind.
         NotLoadedError: there is no shim, or the loader of this machine does not take the copy; then nothing
             is left behind.
     """
+    wanted = arguments.path("destination", destination)
+    inside = RootFs(arguments.path("root", root))
     shim = shim_path()
-    inside = RootFs(root)
-    if not destination.is_absolute():
-        raise UsageError(f"{destination}: give an absolute path, LD_PRELOAD needs one")
-    destination, outside = _place(inside, destination, shim.name)
+    if not wanted.is_absolute():
+        raise UsageError(f"{wanted}: give an absolute path, LD_PRELOAD needs one")
+    installed, outside = _place(inside, wanted, shim.name)
     if machine is not None:
-        _require_machine(machine, shim)
+        _require_machine(arguments.text("machine", machine), shim)
     audited = None if program is None else audit(program, root, shim)
     if audited is not None:
         audited.require_reachable()
@@ -74,7 +76,7 @@ def install(
             _copy(shim, outside, inside)
     except OSError as error:
         raise IncompleteError(f"{outside}: {error.strerror}; nothing was installed") from error
-    return Installation(destination, audited)
+    return Installation(installed, audited)
 
 
 def _place(root: RootFs, destination: Path, name: str) -> tuple[Path, Path]:

@@ -7,6 +7,7 @@ from collections.abc import Mapping
 from pathlib import Path
 from typing import Literal
 
+from nlinkshim import arguments
 from nlinkshim.errors import NotLoadedError, UsageError
 
 SCOPE = "NLINKSHIM_SCOPE"
@@ -25,17 +26,20 @@ def shim_path() -> Path:
     return path
 
 
-def checked_scope(scope: str) -> str:
-    """`scope` if NLINKSHIM_SCOPE may have this value: fuse, off, or absolute paths joined by ':'.
+def checked_scope(scope: str | os.PathLike[str]) -> str:
+    """The text of `scope` if NLINKSHIM_SCOPE may have it: fuse, off, or absolute paths joined by ':'.
 
     Raises:
         UsageError: it is anything else. (The shim itself would fall back to fuse.)
     """
+    scope = arguments.path_text("scope", scope)
     if scope in ("fuse", "off"):
         return scope
     paths = scope.split(":")
     if not all(path.startswith("/") for path in paths):
-        raise UsageError(f"scope {scope!r} is neither 'fuse' nor 'off' nor absolute paths joined by ':'")
+        raise UsageError(
+            f"scope {arguments.shown(scope)} is neither 'fuse' nor 'off' nor absolute paths joined by ':'"
+        )
     if len(paths) > 16:
         raise UsageError(f"scope names {len(paths)} paths; 16 are the most")
     if len(os.fsencode(scope)) > 4095:
@@ -95,18 +99,26 @@ def check_nameable(path: str) -> None:
 
 
 def preload_environment(
-    environment: Mapping[str, str] | None = None, *, scope: str | None = None, shim: Path | None = None
+    environment: Mapping[str, str] | None = None,
+    *,
+    scope: str | os.PathLike[str] | None = None,
+    shim: str | os.PathLike[str] | None = None,
 ) -> dict[str, str]:
     """A copy of `environment` (default: this process's) in which the loader injects the shim.
 
     What stands in LD_PRELOAD already is kept, and the shim comes behind it: both chain to what is next.
 
     Raises:
-        UsageError: `scope` is none, or the shim's path has a character that LD_PRELOAD cannot hold.
+        UsageError: `scope` is none, the shim's path has a character that LD_PRELOAD cannot hold, or an
+            argument is of another type.
         NotLoadedError: there is no shim.
     """
+    if environment is not None and not isinstance(environment, Mapping):
+        raise UsageError(
+            f"environment: {arguments.shown(environment)} is none; give a mapping, such as os.environ"
+        )
     result = dict(os.environ if environment is None else environment)
-    path = str(shim or shim_path())
+    path = str(shim_path() if shim is None else arguments.path("shim", shim))
     check_nameable(path)
     present = [entry for entry in result.get("LD_PRELOAD", "").replace(":", " ").split() if entry != path]
     result["LD_PRELOAD"] = " ".join([*present, path])

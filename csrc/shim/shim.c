@@ -30,7 +30,7 @@
 #define EXPORT __attribute__((visibility("default")))
 
 struct nlinkshim_state state = {
-    .magic = STATE_MAGIC,
+    .magic = {'n', 'l', 'n', 'k', 's', 'h', 'i', 'm'}, /* STATE_MAGIC: as a string its end would not fit */
     .layout = STATE_LAYOUT,
     .size = sizeof(struct nlinkshim_state),
     .version = NLINKSHIM_VERSION,

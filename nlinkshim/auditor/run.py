@@ -7,8 +7,8 @@ import errno
 import os
 import stat
 from dataclasses import dataclass, field
-from pathlib import Path
 
+from nlinkshim import arguments
 from nlinkshim.auditor import findings as rules
 from nlinkshim.auditor.closure import find_closure
 from nlinkshim.auditor.coverage import Shim, read_shim, stat_imports
@@ -65,13 +65,13 @@ def audit(
     file to be preloaded (default: the installed one; for a foreign program in an image, its own wheel's).
 
     Raises:
-        UsageError: there is no such program, or `root` is no folder.
+        UsageError: there is no such program, `root` is no folder, or an argument is no path.
         IncompleteError: it cannot be read.
         NotLoadedError: there is no shim, or `shim` is none.
     """
-    inside = RootFs(Path(root))
-    chosen = read_shim(shim_path() if shim is None else Path(shim))
-    given = os.fspath(program)
+    given = arguments.path_text("program", program)
+    inside = RootFs(arguments.path("root", root))
+    chosen = read_shim(shim_path() if shim is None else arguments.path("shim", shim))
     work = _Audit(inside, chosen, shim is not None or inside.is_this_machine)
     work.look_at(_locate(given, inside))
     found = rules.gravest_first(work.findings)

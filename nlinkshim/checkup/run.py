@@ -7,6 +7,7 @@ import os
 import pwd
 from collections.abc import Iterator
 
+from nlinkshim import arguments
 from nlinkshim.checkup.context import Context
 from nlinkshim.checkup.finding import Finding
 from nlinkshim.checkup.table import CHECKS
@@ -27,8 +28,8 @@ def doctor(
     name or uid as whom access is tried.
 
     Raises:
-        UsageError: the path does not exist or is no folder, the user is unknown, or this user may not become
-        it.
+        UsageError: the path does not exist or is no folder, the user is unknown, this user may not become it,
+        or an argument is of another type or out of range.
     """
     return list(findings(path, timeout=timeout, user=user))
 
@@ -40,9 +41,8 @@ def findings(
     user: str | None = None,
 ) -> Iterator[Finding]:
     """As doctor(), each as soon as it is known."""
-    if not 0 < timeout < float("inf"):
-        raise UsageError(f"--timeout {timeout}: give a number of seconds above 0")
-    absolute = None if path is None else os.path.abspath(os.fspath(path))
+    arguments.seconds("--timeout", timeout)
+    absolute = None if path is None else os.path.abspath(arguments.path_text("path", path))
     context = Context(absolute, timeout, None if user is None else _uid(user))
     if absolute is not None:
         for step in context.look.steps.values():
@@ -60,10 +60,11 @@ _NO_FOLDER = {
 
 
 def _uid(user: str) -> int:
+    arguments.text("--user", user)
     try:
         uid = int(user) if user.isdecimal() else pwd.getpwnam(user).pw_uid
-    except KeyError:
-        raise UsageError(f"--user {user}: there is no such user") from None
+    except (KeyError, ValueError):  # ValueError: a zero byte, or too many digits
+        raise UsageError(f"--user {arguments.shown(user)}: there is no such user") from None
     if uid != os.geteuid() and os.geteuid() != 0:
         raise UsageError(f"--user {user}: only root can look as another user")
     return uid

@@ -12,6 +12,7 @@ import os
 import sys
 import time
 
+from nlinkshim import arguments as checks
 from nlinkshim.errors import UsageError
 from nlinkshim.processes.report import as_json, as_text
 from nlinkshim.processes.run import Survey, status
@@ -48,8 +49,7 @@ def run(arguments: argparse.Namespace) -> int:
             print(text)
         _explain(survey, arguments)
         return survey.exit_code
-    if not 0 < arguments.watch < float("inf"):
-        raise UsageError(f"--watch {arguments.watch}: give a number of seconds above 0")
+    checks.seconds("--watch", arguments.watch)
     return _watch(arguments)
 
 

@@ -2,8 +2,10 @@
 
 from __future__ import annotations
 
-from pathlib import Path
+import dataclasses
+import os
 
+from nlinkshim import arguments
 from nlinkshim.errors import UsageError
 from nlinkshim.generator.files import TARGETS, render
 from nlinkshim.generator.model import Model
@@ -12,7 +14,12 @@ from nlinkshim.generator.settings import Settings
 
 
 def generate(
-    target: str, out: Path, settings: Settings | None = None, *, force: bool = False, check: bool = False
+    target: str,
+    out: str | os.PathLike[str],
+    settings: Settings | None = None,
+    *,
+    force: bool = False,
+    check: bool = False,
 ) -> list[str]:
     """Write the files of `target` ("container", "compose" or "kubernetes") into the folder `out`.
 
@@ -21,14 +28,24 @@ def generate(
     difference between `out` and what would be written.
 
     Raises:
-        UsageError: an unknown target, settings that contradict each other, or files that are there and
-            differ; nothing was written.
+        UsageError: an unknown target, an `out` that is no path, settings that are none or contradict each
+            other, or files that are there and differ; nothing was written.
         OSError: the folder cannot be read or written.
     """
     if target not in TARGETS:
-        raise UsageError(f"{target!r} is no target; expected one of {', '.join(TARGETS)}")
-    files = render(target, Model.of(settings or Settings()))
+        raise UsageError(f"{arguments.shown(target)} is no target; expected one of {', '.join(TARGETS)}")
+    folder = arguments.path("out", out)
+    files = render(target, Model.of(_checked(settings)))
     if check:
-        return differences(out, files)
-    write(out, files, force=force)
+        return differences(folder, files)
+    write(folder, files, force=force)
     return [str(name) for name in files]
+
+
+def _checked(settings: Settings | None) -> Settings:
+    """A Settings that was not made by Settings.of is of any values."""
+    if settings is None:
+        return Settings()
+    if not isinstance(settings, Settings):
+        raise UsageError(f"settings: {arguments.shown(settings)} is none; make it with Settings.of")
+    return Settings.of(dataclasses.asdict(settings))

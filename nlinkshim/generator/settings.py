@@ -7,6 +7,7 @@ from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
 from typing import Any
 
+from nlinkshim.arguments import shown
 from nlinkshim.errors import UsageError
 from nlinkshim.generator import checks
 
@@ -168,7 +169,7 @@ class Settings:
         fields = {field.name: field for field in table()}
         for name in given:
             if name not in fields:
-                raise UsageError(f"{_shown(name)}: no such key; --print-config shows them all")
+                raise UsageError(f"{shown(name)}: no such key; --print-config shows them all")
         values: dict[str, Any] = {name: _valid(fields[name], value) for name, value in given.items()}
         return cls(**values)
 
@@ -178,19 +179,10 @@ def table() -> Iterator[dataclasses.Field[Any]]:
     return iter(dataclasses.fields(Settings))
 
 
-def _shown(value: object) -> str:
-    """A value as a complaint may quote it: on one line, and not at any length."""
-    try:
-        text = ascii(value)
-    except ValueError:  # Python writes no integer of more than 4,300 digits
-        return "a number of that size"
-    return text if len(text) <= 60 else f"{text[:57]}..."
-
-
 def _valid(field: dataclasses.Field[Any], value: Any) -> Any:
     if isinstance(field.default, tuple):
         if not isinstance(value, (list, tuple)):
-            raise UsageError(f"{field.name}: {_shown(value)} is no list; expected a list of strings")
+            raise UsageError(f"{field.name}: {shown(value)} is no list; expected a list of strings")
         return tuple(_valid_one(field, str, element) for element in value)
     return _valid_one(field, type(field.default), value)
 
@@ -199,9 +191,9 @@ def _valid_one(field: dataclasses.Field[Any], kind: type, value: Any) -> Any:
     """`value`, of this kind exactly: TOML's true is no number."""
     names = {str: "a string", int: "a number", bool: "true or false"}
     if type(value) is not kind:
-        raise UsageError(f"{field.name}: {_shown(value)} is not right; expected {names[kind]}")
+        raise UsageError(f"{field.name}: {shown(value)} is not right; expected {names[kind]}")
     if complaint := _complaint(field.metadata, value):
-        raise UsageError(f"{field.name}: {_shown(value)} is not right; {complaint}")
+        raise UsageError(f"{field.name}: {shown(value)} is not right; {complaint}")
     return value
 
 

@@ -5,13 +5,14 @@ from __future__ import annotations
 import os
 from dataclasses import asdict, dataclass
 
-from nlinkshim import __version__
+from nlinkshim import __version__, arguments
 from nlinkshim.child import Child, DiedError, HungError
 from nlinkshim.errors import ExitCode, NotLoadedError
 from nlinkshim.preload import shim_path
 from nlinkshim.processes.look import ENDED, Installed, Process, given_up, installed_shim
 
 TIMEOUT_SECONDS = 2.0  # for one process
+LARGEST_PID = 2**31 - 1  # pid_t
 
 
 @dataclass(frozen=True)
@@ -39,7 +40,15 @@ def status(pid: int | None = None, name: str | None = None, timeout: float = TIM
 
     `name` is that of the command, the executable or argv[0]. A process that cannot be read within `timeout`
     seconds is given up, with that as its problem.
+
+    Raises:
+        UsageError: an argument is of another type, or out of range.
     """
+    arguments.seconds("timeout", timeout)
+    if pid is not None:
+        arguments.number("pid", pid, 1, LARGEST_PID)
+    if name is not None:
+        arguments.text("name", name)
     pids = [pid] if pid is not None else _pids()
     argument = {"name": name, "installed": asdict(_installed())}
     found: list[Process] = []

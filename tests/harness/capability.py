@@ -97,6 +97,7 @@ CAPABILITIES: dict[str, Callable[[], str | None]] = {
     "rdiff-backup-fs": _program("rdiff-backup-fs", "rdiff-backup-fs, rdiff-backup"),
     "overlay": _overlay,
     "cc": _program("gcc", "gcc"),
+    "clang": _program("clang", "clang"),
     "musl-gcc": _program("musl-gcc", "musl-tools"),
     "go-compiler": _program("go", "golang-go"),
     "aarch64-gcc": _program("aarch64-linux-gnu-gcc", "gcc-aarch64-linux-gnu, libc6-dev-arm64-cross"),

@@ -56,6 +56,15 @@ def test_the_command_takes_the_place_of_run():
         assert int(process.stdout.read()) == process.pid
 
 
+@pytest.mark.parametrize("value", ["0", "-1", "nan", "inf", "1e300"])
+@pytest.mark.parametrize("command", [["doctor", "--timeout"], ["status", "--watch"]])
+def test_seconds_that_nothing_can_wait(command, value):
+    outcome = nlinkshim(*command, value)
+    assert outcome.code == 2
+    assert f"{command[1]} {float(value)!r}: give a number of seconds" in outcome.err
+    assert one_clear_line(outcome)
+
+
 def test_run_hands_on_the_environment_and_the_exit_code():
     shim = str(package.shim_path())
     outcome = nlinkshim("run", "--scope", "off", "--", "env", env={"LD_PRELOAD": "libm.so.6"})

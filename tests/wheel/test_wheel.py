@@ -13,40 +13,11 @@ from pathlib import Path
 
 import pytest
 from harness import processes
-from harness.capability import require
 from harness.preload import Shim, bare
 
 ROOT = Path(__file__).parents[2]
 SHIM = "nlinkshim/libnlinkshim.so"
 WALKER = "nlinkshim/_walker.abi3.so"
-FILES = ("pyproject.toml", "README.md", "LICENSE", "CHANGELOG.md", "Makefile")
-FOLDERS = ("nlinkshim", "csrc", "wheels", "tests", "bench", "docs")
-
-
-@pytest.fixture(scope="module")
-def wheel(build_folder: Path) -> Path:
-    """Built as `pip wheel .` builds it, from a copy, so that no leftover of the checkout can get in."""
-    require("cc")
-    source, out = build_folder / "checkout", build_folder / "wheels"
-    source.mkdir()
-    for name in (*FILES, *FOLDERS):
-        processes.run(["cp", "-r", str(ROOT / name), str(source)])
-    for leftover in source.glob("nlinkshim/*.so"):
-        leftover.unlink()
-    command = [
-        sys.executable,
-        "-m",
-        "pip",
-        "wheel",
-        "--quiet",
-        "--no-deps",
-        "--wheel-dir",
-        str(out),
-        str(source),
-    ]
-    processes.run(command, env=bare(), timeout=300)
-    (built,) = out.glob("*.whl")
-    return built
 
 
 @pytest.fixture(scope="module")

@@ -1,0 +1,67 @@
+"""What callers hand to the public functions, made sure of: a wrong type too is one line, and no traceback."""
+
+from __future__ import annotations
+
+import os
+from pathlib import Path
+from typing import Any
+
+from nlinkshim.errors import UsageError
+
+MOST_SECONDS = 1_000_000
+
+
+def shown(value: object) -> str:
+    """A value as a complaint may quote it: on one line, and not at any length."""
+    try:
+        text = " ".join(ascii(value).splitlines())
+    except ValueError:  # Python writes no integer of more than 4,300 digits
+        return "a number of that size"
+    return text if len(text) <= 60 else f"{text[:57]}..."
+
+
+def path_text(name: str, value: Any) -> str:
+    """The path that a str or an os.PathLike[str] names. `name` is the argument's.
+
+    Raises:
+        UsageError: it is anything else, empty, or no path that a file could have.
+    """
+    try:
+        text = os.fspath(value)
+    except TypeError:
+        text = None
+    if not isinstance(text, str):
+        raise UsageError(f"{name}: {shown(value)} is no path; give a str or an os.PathLike of one")
+    try:
+        usable = bool(text) and b"\0" not in os.fsencode(text)
+    except UnicodeEncodeError:
+        usable = False
+    if not usable:
+        raise UsageError(f"{name}: {shown(text)} is not the path of a file")
+    return text
+
+
+def path(name: str, value: Any) -> Path:
+    """As path_text(), as a Path."""
+    return Path(path_text(name, value))
+
+
+def text(name: str, value: Any) -> str:
+    """Raises UsageError: it is no str."""
+    if not isinstance(value, str):
+        raise UsageError(f"{name}: {shown(value)} is not right; give a str")
+    return value
+
+
+def seconds(name: str, value: Any) -> float:
+    """Raises UsageError: it is no number above 0, or more than poll(2) can wait."""
+    if isinstance(value, bool) or not isinstance(value, (int, float)) or not 0 < value <= MOST_SECONDS:
+        raise UsageError(f"{name} {shown(value)}: give a number of seconds above 0, {MOST_SECONDS:,} at most")
+    return value
+
+
+def number(name: str, value: Any, least: int, most: int) -> int:
+    """Raises UsageError: it is no whole number from `least` to `most`."""
+    if isinstance(value, bool) or not isinstance(value, int) or not least <= value <= most:
+        raise UsageError(f"{name} {shown(value)}: give a number from {least} to {most}")
+    return value
