@@ -13,11 +13,11 @@
 #endif
 
 enum {
-    ROUNDS = 16,              /* until the raw answers agree on count and type */
-    RAW_TRIES = 3,            /* of a raw call that fails */
-    CONVICTING = 16,          /* times that the same must be seen ... */
-    CONVICTING_WHEN_SURE = 3, /* ... or this often: a 0 that is left looks the same in every answer */
-    MOST_EXTRA = 4,           /* raw calls strewn in, so that no rhythm of the daemon's is taken for the shim */
+    ROUNDS = 16,                   /* until the raw answers agree on count and type */
+    RAW_TRIES = 3,                 /* of a raw call that fails */
+    CONVICTING = 16,               /* times that the same must be seen ... */
+    CONVICTING_WHEN_CONVINCED = 3, /* ... or this often, where much was found wrong already */
+    MOST_EXTRA = 4,                /* raw calls strewn in, so that no rhythm of the daemon's is taken for the shim */
 };
 
 /* The fields that a changed one is named by; st_nlink is judged apart. */
@@ -108,7 +108,7 @@ static struct suspicion judge(struct question *question, const struct round *rou
     if (type_differs(raw, patched))
         return (struct suspicion){PROBLEM_FIELD_CHANGED, MODE};
     if (patched->st_nlink != expected)
-        return (struct suspicion){.problem = patched->st_nlink ? PROBLEM_WRONG_COUNT : PROBLEM_LEFT_ZERO};
+        return (struct suspicion){.problem = raw->st_nlink || patched->st_nlink ? PROBLEM_WRONG_COUNT : PROBLEM_LEFT_ZERO};
     struct suspicion suspicion = {.problem = PROBLEM_NONE};
     for (int field = 0; field < FIELDS; field++) {
         if (question->unsteady >> field & 1)
@@ -150,8 +150,7 @@ static bool settled(const struct round *round)
 /* Whether the suspicion shows again in each of many rounds, and never in a raw answer. */
 static bool convicts(struct question *question, struct suspicion suspicion, const struct round *first)
 {
-    bool sure = question->convinced || suspicion.problem == PROBLEM_LEFT_ZERO;
-    int wanted = sure ? CONVICTING_WHEN_SURE : CONVICTING, seen = 1;
+    int wanted = question->convinced ? CONVICTING_WHEN_CONVINCED : CONVICTING, seen = 1;
     uint32_t rhythm = (uint32_t)first->before.st_ino;
     for (int attempt = 0; attempt < 4 * wanted && seen < wanted; attempt++) {
         struct round round;
@@ -224,6 +223,7 @@ static enum outcome look(struct question base, const struct asker *asker, struct
 static enum outcome look_by_all(struct question question, mode_t mode)
 {
     enum outcome all = OUTCOME_HONEST;
+    struct finding lie = {.problem = PROBLEM_NONE}, *finding = question.finding;
     struct asker asker;
     bool walks;
     for (size_t i = 0; ask_by_entry_point(i, question.place, mode, &asker, &walks); i++) {
@@ -233,8 +233,15 @@ static enum outcome look_by_all(struct question question, mode_t mode)
         enum outcome outcome = look(question, &asker, &raw);
         if (outcome == OUTCOME_WRONG || (outcome == OUTCOME_FAILED && !walks))
             return outcome;
-        if (outcome == OUTCOME_CORRECTED)
+        if (outcome == OUTCOME_CORRECTED) {
             all = outcome;
+            lie = *finding;
+        }
+    }
+    if (all == OUTCOME_CORRECTED) {
+        lie.moved = finding->moved;
+        lie.transient = finding->transient;
+        *finding = lie;
     }
     return all;
 }

@@ -47,7 +47,8 @@ static enum look check_entry(struct walk *walk, struct place place, const char *
     struct depth depth = {
         .fresh = closely || options->thorough,
         .entry_points = closely || options->every_entry_point,
-        .convinced = __atomic_load_n(&report->wrong, __ATOMIC_RELAXED) >= CONVINCED,
+        .convinced = __atomic_load_n(&report->wrong, __ATOMIC_RELAXED) + __atomic_load_n(&report->left, __ATOMIC_RELAXED) >=
+                     CONVINCED,
         .directory_nlink = options->directory_nlink,
     };
     struct finding finding;
@@ -115,7 +116,7 @@ static void look_for_ghosts(struct worker *worker, struct folder *folder)
     const char *first = NULL;
     char *listing = malloc(LISTING_SIZE);
     show_folder(worker->slot, folder->path);
-    if (listing && !stopped(walk)) {
+    if (listing && (!stopped(walk) || walk->report->limited)) {
         unsigned ghosts = gone_ghosts(folder->gone, folder->fd, listing, LISTING_SIZE, &first);
         if (ghosts)
             tally_ghosts(&walk->tally, folder->path, first, ghosts);

@@ -5,14 +5,15 @@ from __future__ import annotations
 import errno
 import os
 import time
-from collections.abc import Sequence
+from collections.abc import Iterable, Sequence
 from pathlib import Path
-from typing import NamedTuple
+from typing import Any, NamedTuple
 
+from nlinkshim import arguments
 from nlinkshim._walker import lib
 from nlinkshim.errors import IncompleteError, UsageError
 from nlinkshim.mounts import mount_of, mount_with_id, read_mounts
-from nlinkshim.preload import check_machine, preload_environment, shim_path
+from nlinkshim.preload import check_machine, checked_scope, preload_environment, shim_path
 from nlinkshim.verifier.result import MountResult, result_of
 from nlinkshim.verifier.supervise import Progress, walk_under_shim
 from nlinkshim.verifier.verdict import Facts, Walk, judge
@@ -42,11 +43,23 @@ class Options(NamedTuple):
         """Raises UsageError for what is out of range."""
         limits = {"jobs": (1, lib.WALK_MAX_JOBS), "sample": (1, 2**31), "max_entries": (0, 2**63)}
         for name, (least, most) in limits.items():
-            if not least <= getattr(self, name) <= most:
-                option = name.replace("_", "-")
-                raise UsageError(f"--{option} {getattr(self, name)}: give a number from {least} to {most}")
-        if not 0 < self.timeout < float("inf"):
-            raise UsageError(f"--timeout {self.timeout}: give a number of seconds above 0")
+            arguments.number(f"--{name.replace('_', '-')}", getattr(self, name), least, most)
+        arguments.seconds("--timeout", self.timeout)
+        for pattern in self.patterns:
+            arguments.text("--exclude", pattern)
+        if self.shim is not None:
+            arguments.path("--shim", self.shim)
+        if self.scope is not None:
+            checked_scope(self.scope)
+
+    @property
+    def patterns(self) -> tuple[str, ...]:
+        """`exclude`, of which a str is one."""
+        if isinstance(self.exclude, str):
+            return (self.exclude,)
+        if not isinstance(self.exclude, tuple | list):
+            raise UsageError(f"--exclude {arguments.shown(self.exclude)}: give patterns")
+        return tuple(self.exclude)
 
 
 def verify(
@@ -64,15 +77,18 @@ def verify(
         NotLoadedError: the loader did not inject the shim, or it is another version.
         IncompleteError: there is no /proc.
     """
-    options = options or Options()
+    waiting = _given(paths)
+    options = Options() if options is None else options
+    if not isinstance(options, Options):
+        raise UsageError(f"options: {arguments.shown(options)} is none; give nlinkshim.verifier.run.Options")
     options.check()
+    options = options._replace(exclude=options.patterns)
     if not Path("/proc/self/mountinfo").exists():
         raise IncompleteError(
             "there is no /proc, where the kernel lists the mounts: mount -t proc proc /proc"
         )
-    shim = options.shim or shim_path()
+    shim = shim_path() if options.shim is None else arguments.path("--shim", options.shim)
     check_machine(shim)
-    waiting = [os.fspath(path) for path in ([paths] if isinstance(paths, str | os.PathLike) else paths)]
     results = []
     while waiting:
         path = waiting.pop(0)
@@ -83,6 +99,17 @@ def verify(
         if not options.one_file_system:
             waiting[:0] = result.mounts_below_paths
     return results
+
+
+def _given(paths: Any) -> list[str]:
+    """The paths; one alone is never taken for its letters."""
+    many = [paths] if isinstance(paths, str | bytes | os.PathLike) else paths
+    if not isinstance(many, Iterable):
+        raise UsageError(f"paths: {arguments.shown(paths)} is none; give one or more")
+    given = [arguments.path_text("paths", path) for path in many]
+    if not given:
+        raise UsageError("paths: none is given")
+    return given
 
 
 def _verify_one(

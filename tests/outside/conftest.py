@@ -48,11 +48,12 @@ def look() -> Look:
         assert "Traceback" not in as_json.err
         assert as_json.out, f"exit {as_json.code}: {as_json.err}"
         jsonschema.validate(as_json.document, schema)
-        (told,) = as_json.document["mounts"]
+        told, *below = as_json.document["mounts"]
+        assert not below or "--no-one-file-system" in arguments
         if not text:
-            return Told(as_json.code, told, as_json.code, "")
+            return Told(as_json.code, told, as_json.code, "", below)
         as_text = nlinkshim("verify", *arguments, path, **options)
         assert "Traceback" not in as_text.err
-        return Told(as_json.code, told, as_text.code, as_text.out)
+        return Told(as_json.code, told, as_text.code, as_text.out, below)
 
     return ask

@@ -102,7 +102,7 @@ def test_counts_that_lie_now_and_then(hostile, look, field: str):
     with hostile(field, keep=0) as mount:
         told = look(mount.path)
     assert told.outcome in {("needed", 0), ("needed", 3)}
-    assert told.mount["lies"] == told.mount["corrected"] > len(TREE) // 2
+    assert told.mount["lies"] == told.mount["corrected"] > len(TREE) // 8
     assert told.mount["wrong"] == 0
     assert not told.retires
     assert not told.accuses

@@ -28,12 +28,12 @@ NAMES = [
     "ünï¢ödé",
 ]
 WORD = r"""(?:[^ \t\n'"\\();,]|\\.|\$?'(?:\\.|[^'])*'|"(?:\\.|[^"])*")+"""  # of a shell, quoted or not
-COMMAND = re.compile(rf"(?:fusermount3?(?: -[uz])+|umount(?: -\w)*) (?!-)({WORD})", re.DOTALL)
+COMMAND = re.compile(rf"(?:fusermount3?(?: -[uz])+|umount(?: -\w)*) (?:-- )?(?!-)({WORD})", re.DOTALL)
 
 
 def _unmounted(told: Told, folder) -> list[str]:
     """What a shell would hand to the unmount commands of the remedy."""
-    shell = [["bash", "-c", f"printf '%s\\0' {word}"] for word in COMMAND.findall(told.mount["remedy"])]
+    shell = [["bash", "-c", f"printf '%s\\0' {word}"] for word in COMMAND.findall(told.mount["command"])]
     return [processes.run(command, cwd=folder).stdout for command in shell]
 
 

@@ -9,7 +9,7 @@ from __future__ import annotations
 import json
 import re
 from collections.abc import Iterator
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from typing import Any
 
 VANISHED = "vanish|gone|disappear|stale|missing"
@@ -41,6 +41,9 @@ class Told:
     mount: dict[str, Any]
     text_code: int
     text: str
+    below: list[dict[str, Any]] = field(
+        default_factory=list
+    )  # of the mounts below, where they were walked too
 
     @property
     def verdict(self) -> str:
@@ -53,12 +56,12 @@ class Told:
 
     @property
     def lies(self) -> tuple[int, int, int]:
-        """Lies, those corrected, and entries with a wrong answer."""
-        return self.mount["lies"], self.mount["corrected"], self.mount["wrong"]
+        """Lies, those corrected, and entries with a wrong answer: changed, or left at 0."""
+        return self.mount["lies"], self.mount["corrected"], self.mount["wrong"] + self.mount["left"]
 
     @property
     def everything(self) -> str:
-        return json.dumps(self.mount, ensure_ascii=False) + "\n" + self.text
+        return json.dumps([self.mount, *self.below], ensure_ascii=False) + "\n" + self.text
 
     @property
     def retires(self) -> bool:
