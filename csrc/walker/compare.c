@@ -14,7 +14,6 @@
 
 enum {
     ROUNDS = 16,                   /* until the raw answers agree on count and type */
-    RAW_TRIES = 3,                 /* of a raw call that fails */
     CONVICTING = 16,               /* times that the same must be seen ... */
     CONVICTING_WHEN_CONVINCED = 3, /* ... or this often, where much was found wrong already */
     MOST_EXTRA = 4,                /* raw calls strewn in, so that no rhythm of the daemon's is taken for the shim */
@@ -47,8 +46,7 @@ bool error_of_vanished(int error)
     return error == ENOENT || error == ESTALE || error == ENOTDIR;
 }
 
-/* Errors that the same call can only repeat. */
-static bool is_final(int error)
+bool error_is_final(int error)
 {
     return error_of_vanished(error) || error == ENOTCONN || error == ECONNABORTED || error == ENAMETOOLONG ||
            error == ENOSYS;
@@ -79,7 +77,7 @@ static int ask_raw(const struct question *question, struct stat *st)
     int error = 0;
     for (int try = 0; try < RAW_TRIES; try++) {
         error = ask(question, true, st);
-        if (!error || is_final(error))
+        if (!error || error_is_final(error))
             return error;
         question->finding->transient++;
     }

@@ -32,6 +32,12 @@ struct depth {
 /* Fills `raw` with the first raw answer. */
 enum outcome compare_entry(const struct place *place, struct depth depth, struct stat *raw, struct finding *finding);
 
+/* How often a call is made whose failure may pass. */
+enum { RAW_TRIES = 3 };
+
+/* Whether the same call can only fail again. */
+bool error_is_final(int error);
+
 /* Whether a name with this error is one that went, or became something else, since it was listed. */
 bool error_of_vanished(int error);
 

@@ -262,6 +262,19 @@ static void read_names(struct worker *worker, struct folder *folder, char *listi
         look_at_batch(worker, folder, batch->names, batch->count);
 }
 
+static int open_folder(struct walk *walk, const char *path)
+{
+    int fd = -1;
+    for (int try = 0; try < RAW_TRIES && fd < 0; try++) {
+        if (try > 0 && error_is_final(errno))
+            break;
+        fd = openat(walk->root_fd, *path ? path : ".", O_RDONLY | O_DIRECTORY | O_NOFOLLOW | O_CLOEXEC);
+        if (fd >= 0 && try > 0)
+            ADD(walk->report->transient, try);
+    }
+    return fd;
+}
+
 static void read_folder(struct worker *worker, const char *path)
 {
     struct walk *walk = worker->walk;
@@ -279,7 +292,7 @@ static void read_folder(struct worker *worker, const char *path)
     batch->count = 0;
     batch->size = 0;
     show_folder(worker->slot, path);
-    folder->fd = openat(walk->root_fd, *path ? path : ".", O_RDONLY | O_DIRECTORY | O_NOFOLLOW | O_CLOEXEC);
+    folder->fd = open_folder(walk, path);
     if (folder->fd < 0) {
         tally_error(&walk->tally, path, "", errno);
         goto out;
