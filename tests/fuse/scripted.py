@@ -130,9 +130,10 @@ class Scripted(mfusepy.Operations):
     rmdir = unlink
 
     def rename(self, old: str, new: str) -> None:
-        entry = self.entries.pop(old)
-        entry.path = new
-        self.entries[new] = entry
+        for path, entry in list(self.entries.items()):
+            if path == old or path.startswith(old + "/"):
+                entry.path = new + path[len(old) :]
+                self.entries[entry.path] = self.entries.pop(path)
 
 
 def main() -> None:

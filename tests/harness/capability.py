@@ -107,6 +107,7 @@ CAPABILITIES: dict[str, Callable[[], str | None]] = {
     "valgrind": _program("valgrind", "valgrind"),
     "readelf": _program("readelf", "binutils"),
     "capsh": _program("capsh", "libcap2-bin"),
+    "bindfs": _program("bindfs", "bindfs"),
     "perl": _program("perl", "perl"),
     "rsync": _program("rsync", "rsync"),
     "shellcheck": _program("shellcheck", "shellcheck"),

@@ -34,12 +34,13 @@ class MountLine:
 def mount_lines() -> list[MountLine]:
     """The mounts of this process in the order they were made."""
     lines = []
-    for line in os.fsdecode(Path("/proc/self/mountinfo").read_bytes()).splitlines():
-        before, after = line.split(" - ", 1)
-        mount_id, _, device, _, point = before.split(" ")[:5]
-        major, minor = device.split(":")
-        point = re.sub(r"\\([0-7]{3})", lambda octal: chr(int(octal[1], 8)), point)
-        lines.append(MountLine(int(mount_id), (int(major), int(minor)), Path(point), after.split(" ")[0]))
+    for line in Path("/proc/self/mountinfo").read_bytes().removesuffix(b"\n").split(b"\n"):
+        before, after = line.split(b" - ", 1)
+        mount_id, _, device, _, point = before.split(b" ")[:5]
+        major, minor = device.split(b":")
+        point = re.sub(rb"\\([0-7]{3})", lambda octal: bytes([int(octal[1], 8)]), point)
+        fstype = os.fsdecode(after.split(b" ")[0])
+        lines.append(MountLine(int(mount_id), (int(major), int(minor)), Path(os.fsdecode(point)), fstype))
     return lines
 
 
