@@ -3,6 +3,7 @@
 /* The processes of /proc that are this thread; the first since Linux 3.17. */
 static const char threads[][18] = {"/proc/thread-self", "/proc/self"};
 enum { THREADS = sizeof threads / sizeof *threads };
+static const char working[THREADS][22] = {"/proc/thread-self/cwd", "/proc/self/cwd"};
 
 enum { EITHER_ID = K_STATX_MNT_ID | K_STATX_MNT_ID_UNIQUE };
 
@@ -22,6 +23,11 @@ static void append_number(char **end, unsigned number)
     } while (number /= 10);
     append(end, digit);
 }
+
+/* A file of /proc of this thread: "/proc/thread-self/fd/N" */
+struct proc_link {
+    char text[44];
+};
 
 static struct proc_link link_of(unsigned thread, const char *folder, int fd)
 {
@@ -61,7 +67,8 @@ long mounts_path(int fd, char *path, size_t size)
 {
     long length = -1;
     for (unsigned thread = 0; length < 0 && thread < THREADS; thread++)
-        length = kernel_readlink(link_of(thread, fd < 0 ? "/cwd" : "/fd/", fd).text, path, size);
+        length = fd < 0 ? kernel_readlink(working[thread], path, size)
+                        : kernel_readlink(link_of(thread, "/fd/", fd).text, path, size);
     return length > 0 && path[0] == '/' ? length : -1;
 }
 
@@ -111,7 +118,7 @@ uint64_t mounts_identity(int dirfd, const char *path, int flags)
     return id ? id : mounts_id(dirfd, path, flags);
 }
 
-bool mounts_starts_at(const char *path, uint64_t identity)
+bool mounts_starts_at(int dirfd, const char *path, uint64_t identity)
 {
-    return ask_statx(K_AT_FDCWD, path, K_AT_SYMLINK_NOFOLLOW, EITHER_ID, K_STATX_ATTR_MOUNT_ROOT) == identity;
+    return ask_statx(dirfd, path, K_AT_SYMLINK_NOFOLLOW, EITHER_ID, K_STATX_ATTR_MOUNT_ROOT) == identity;
 }

@@ -9,11 +9,6 @@
 /* Feed /proc/thread-self/mountinfo to `info`, whose question is set. */
 bool mounts_read(struct mountinfo *info);
 
-/* A link of /proc of this thread: "/proc/thread-self/cwd" or ".../fd/N" */
-struct proc_link {
-    char text[44];
-};
-
 /* The path of what `fd` (or AT_FDCWD) stands for, as this process sees it, terminated if it fits. Returns its length,
  * `size` if it does not fit, or less than 1 if there is none. */
 long mounts_path(int fd, char *path, size_t size);
@@ -25,7 +20,8 @@ uint64_t mounts_id(int dirfd, const char *path, int flags);
 /* The same by the number that is never given again (Linux 6.8), or else by the one above. */
 uint64_t mounts_identity(int dirfd, const char *path, int flags);
 
-/* Whether `path` is where the mount of that identity starts. False too where the kernel does not tell. */
-bool mounts_starts_at(const char *path, uint64_t identity);
+/* Whether `path` ("": `dirfd` itself) is where the mount of that identity starts. False too where the kernel does not
+ * tell. */
+bool mounts_starts_at(int dirfd, const char *path, uint64_t identity);
 
 #endif

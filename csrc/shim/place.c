@@ -100,7 +100,7 @@ static bool holds_still(struct place *place)
         return false;
     kept = *end;
     *end = '\0';
-    bool same = mounts_starts_at(place->path, place->mount);
+    bool same = mounts_starts_at(K_AT_FDCWD, place->path, place->mount);
     *end = kept;
     return same;
 }

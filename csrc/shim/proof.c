@@ -207,7 +207,7 @@ static enum proof prove_root(struct place *place)
     if (place->mount && place_path(place) > 0) {
         place_judge(place);
         if (place->facts & MOUNT_WHOLE && place->facts & MOUNT_LISTED) {
-            if (place_is_mount_root(place))
+            if (place_is_mount_root(place) && mounts_starts_at(place->fd, "", place->mount))
                 return LIE; /* it is the entry, and shows 0 */
             if (place->facts & MOUNT_REACHED)
                 proof = ask_root_by_mount_point(place);

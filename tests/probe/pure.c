@@ -225,18 +225,18 @@ static void cache_property(void)
 /* What was shown stays until it is taken back; of a mount that is not known nothing is kept. */
 static void known_property(void)
 {
-    enum { FACTS = 20 };
+    enum { FACTS = 150 }; /* some want the same slot, but none displaces another */
     struct fact facts[FACTS];
     int holds[FACTS] = {0};
     for (unsigned i = 0; i < FACTS; i++)
-        facts[i] = (struct fact){40 + below(3), i / 10 ? 7 + below(3) : 0, i};
-    for (unsigned step = 0; step < 100; step++) {
+        facts[i] = (struct fact){40 + i % 2, i % 10 ? 7 + i % 3 : 0, i / 4};
+    for (unsigned step = 0; step < 200; step++) {
         unsigned one = below(FACTS);
         holds[one] = facts[one].mount && below(2);
         (holds[one] ? known_add : known_remove)(&facts[one]);
         if (!facts[one].mount)
             known_add(&facts[one]);
-        for (unsigned i = 0; i < FACTS; i++)
+        for (unsigned i = 0; step % 20 == 0 && i < FACTS; i++)
             if (known_lie(&facts[i]) != holds[i])
                 fail("the lie %u is %sknown", i, holds[i] ? "not " : "");
     }

@@ -41,8 +41,11 @@ struct forged {
     struct dl_phdr_info object;
 };
 
-/* A small shared object of one function `known`, linked at `linked` (0, or a fixed address as prelinked vDSOs are).
- * Its parts lie behind one another; what is mapped ends with the last. */
+/* Where it was linked: at 0, where it lies, or elsewhere, as the vDSOs of some kernels are. */
+enum { MOVABLE, FIXED, PRELINKED, LINKED };
+
+/* A small shared object of a function `known` and one `hidden`. Its parts lie behind one another; what is mapped ends
+ * with the last. */
 struct layout {
     ElfW(Dyn) dynamic[8];
     ElfW(Sym) symbols[3];
@@ -52,13 +55,13 @@ struct layout {
     char strings[16];
 };
 
-static void forge(struct forged *forged, int fixed, int relocated)
+static void forge(struct forged *forged, unsigned how, int relocated)
 {
     static const char strings[16] = "\0known\0hidden";
     forged->size = sizeof(struct layout);
     forged->memory = malloc(forged->size);
     struct layout *in = (struct layout *)forged->memory;
-    ElfW(Addr) at = (ElfW(Addr))in, linked = fixed ? at : 0, base = fixed ? 0 : at;
+    ElfW(Addr) at = (ElfW(Addr))in, linked = how == MOVABLE ? 0 : how == FIXED ? at : 0xffffffffff700000, base = at - linked;
     ElfW(Addr) tables = relocated ? at : linked;
     memset(in, 0, sizeof *in);
     memcpy(in->strings, strings, sizeof strings);
@@ -103,16 +106,17 @@ static void look_around(const struct forged *forged)
 
 static void sound_images(void)
 {
-    for (unsigned how = 0; how < 8; how++) {
+    for (unsigned how = 0; how < 4 * LINKED; how++) {
         struct forged forged;
-        forge(&forged, how & 1, how >> 1 & 1);
-        if (found_in(&forged, "known", how >> 2) != forged.memory + 8 || found_in(&forged, "hidden", how >> 2) != forged.memory + 16)
-            fail("a %s image %s is not read", how & 1 ? "prelinked" : "movable", how & 2 ? "with relocated pointers" : "as linked");
+        int sysv = how & 1, relocated = how >> 1 & 1;
+        forge(&forged, how >> 2, relocated);
+        if (found_in(&forged, "known", sysv) != forged.memory + 8 || found_in(&forged, "hidden", sysv) != forged.memory + 16)
+            fail("image %u %s is not read", how >> 2, relocated ? "with relocated pointers" : "as linked");
         forged.segments[0].p_flags = PF_R;
-        if (found_in(&forged, "known", how >> 2))
+        if (found_in(&forged, "known", sysv))
             fail("a function is taken from what cannot be executed");
         forged.segments[0].p_flags = PF_X;
-        if (found_in(&forged, "known", how >> 2))
+        if (found_in(&forged, "known", sysv))
             fail("an image is read that cannot be read");
         free(forged.memory);
     }
@@ -122,11 +126,11 @@ static void sound_images(void)
 static void damaged_images(void)
 {
     static const uint64_t values[] = {0, 1, 2, 3, 7, 8, 0x7f, 0xff, 0x8000, 0xffff, 1u << 20, 0x7fffffff, 0x80000000, 0xffffffff, 1ull << 32, 1ull << 47, 0x7fffffffffffffff, 0xffffffffff700120, -8ull, -1ull};
-    for (unsigned how = 0; how < 4; how++) {
+    for (unsigned how = 0; how < 2 * LINKED; how++) {
         for (size_t at = 0; at + 4 <= sizeof(struct layout); at += 4) {
             for (unsigned i = 0; i < sizeof values / sizeof *values; i++) {
                 struct forged forged;
-                forge(&forged, how & 1, how >> 1);
+                forge(&forged, how / 2, how % 2);
                 memcpy(forged.memory + at, &values[i], at + 8 <= sizeof(struct layout) && at % 8 == 0 ? 8 : 4);
                 look_around(&forged);
                 free(forged.memory);
@@ -140,7 +144,7 @@ static void random_images(unsigned rounds)
 {
     while (rounds--) {
         struct forged forged;
-        forge(&forged, (int)below(2), (int)below(2));
+        forge(&forged, below(LINKED), (int)below(2));
         for (unsigned n = below(6); n; n--)
             forged.memory[below(sizeof(struct layout))] ^= (char)(1 << below(8));
         if (!below(3))
