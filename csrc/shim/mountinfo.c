@@ -65,8 +65,6 @@ void mountinfo_begin(struct mountinfo *info)
     info->candidates = info->scope ? (1u << info->scope->count) - 1 : 0;
     info->dash = info->behind_dash = info->behind_colon = false;
     info->at_root = info->on_path = true;
-    for (size_t i = 0; i < sizeof info->root_end; i++)
-        info->root_end[i] = '\0';
     info->type[0] = '\0';
 }
 
@@ -92,7 +90,6 @@ static void end_line_of_walk(struct mountinfo *info, uint64_t device)
     if (info->id == walk->id) {
         walk->listed = true;
         walk->whole = info->at_root;
-        walk->deleted = starts_with(info->root_end, "//deleted");
     } else {
         walk->has_others |= device == walk->device && info->at_root;
     }
@@ -165,14 +162,6 @@ static void digit(uint64_t *number, char c)
         *number = *number * 10 + (uint64_t)(c - '0');
 }
 
-static void take_root(struct mountinfo *info, size_t at, char c)
-{
-    info->at_root = at == 0 && c == '/';
-    for (size_t i = 1; i < sizeof info->root_end; i++)
-        info->root_end[i - 1] = info->root_end[i];
-    info->root_end[sizeof info->root_end - 1] = c;
-}
-
 static void take_mount_point(struct mountinfo *info, size_t at, char c)
 {
     struct walk *walk = info->walk;
@@ -212,7 +201,7 @@ static void take(struct mountinfo *info, char c)
             digit(info->behind_colon ? &info->minor : &info->major, c);
         break;
     case ROOT:
-        take_root(info, at, c);
+        info->at_root = at == 0 && c == '/';
         break;
     case MOUNT_POINT:
         take_mount_point(info, at, c);

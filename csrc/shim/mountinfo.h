@@ -38,7 +38,7 @@ struct walk {
     struct step step[WALK_STEPS];
     unsigned count;
     bool overflow;
-    bool listed, whole, deleted; /* the mount asked for; it shows its file system from the root; what it shows was unlinked */
+    bool listed, whole;          /* the mount asked for; it shows its file system from the root */
     bool has_children;           /* something is mounted in it, or over it */
     bool has_others;             /* another mount shows that file system from its root */
     bool elsewhere_found;
@@ -65,7 +65,6 @@ struct mountinfo {
     size_t length;       /* of the mount point, if the path of the walk goes through it */
     uint32_t candidates; /* a bit a path of the scope that the mount point equals so far */
     bool dash, behind_dash, behind_colon, at_root, on_path;
-    char root_end[9]; /* the last bytes of the root */
     char type[16];
 };
 

@@ -8,8 +8,8 @@ static char long_room[FRONT_SIZE + LONG_PATH_SIZE];
 static bool long_room_taken;
 
 /* What was judged of a mount in this second, in one word without locks:
- *   stamp (the rest) | identity (22 bits) | length of the mount point (12 bits) | MOUNT_* (7 bits) */
-enum { FACT_BITS = 7, LENGTH_BITS = 12, IDENTITY_BITS = 22, SLOTS = 64 };
+ *   stamp (the rest) | identity (22 bits) | length of the mount point (12 bits) | MOUNT_* (6 bits) */
+enum { FACT_BITS = 6, LENGTH_BITS = 12, IDENTITY_BITS = 22, SLOTS = 64 };
 _Static_assert(sizeof(uintptr_t) == 8, "a judgement takes a word of 64 bits");
 static uint64_t slots[SLOTS];
 
@@ -81,8 +81,7 @@ static __attribute__((noinline)) bool judge_afresh(struct place *place)
     bool reached = walk_reaches(&walk);
     place->point = length < 0 ? 0 : length;
     place->facts = MOUNT_JUDGED | (length < 0 ? 0 : MOUNT_LISTED) | (walk.whole ? MOUNT_WHOLE : 0) |
-                   (walk.deleted ? MOUNT_DELETED : 0) | (reached ? MOUNT_REACHED : 0) |
-                   (walk.has_children ? MOUNT_CHILDREN : 0) | (walk.has_others ? MOUNT_OTHERS : 0);
+                   (reached ? MOUNT_REACHED : 0) | (walk.has_children ? MOUNT_CHILDREN : 0) | (walk.has_others ? MOUNT_OTHERS : 0);
     /* A path that does not go by the mount point ("... (deleted)") tells nothing of the others. */
     if (length >= 0 || !walk.listed)
         remember(place);

@@ -18,10 +18,9 @@ enum {
     MOUNT_JUDGED = 1,
     MOUNT_LISTED = 2,    /* this thread's mountinfo has it, at a part of the path */
     MOUNT_WHOLE = 4,     /* it shows its file system from the root */
-    MOUNT_DELETED = 8,   /* what it shows was unlinked, as far as the kernel knows */
-    MOUNT_REACHED = 16,  /* a lookup of its mount point goes by no mount that may wait, and leads to it */
-    MOUNT_CHILDREN = 32, /* something is mounted in it or over it */
-    MOUNT_OTHERS = 64,   /* another mount shows the same file system from its root */
+    MOUNT_REACHED = 8,   /* a lookup of its mount point goes by no mount that may wait, and leads to it */
+    MOUNT_CHILDREN = 16, /* something is mounted in it or over it */
+    MOUNT_OTHERS = 32,   /* another mount shows the same file system from its root */
 };
 
 struct place {

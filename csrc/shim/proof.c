@@ -40,9 +40,6 @@ static enum found look_at_path(struct place *place)
     char answer[STAT_STRUCT_SIZE] __attribute__((aligned(8))) = {0};
     if (!place_judge(place))
         return BARRED;
-    /* No lookup leads to what a mount shows first: it may be unlinked where it came from. */
-    if (place_is_mount_root(place) && place->facts & MOUNT_DELETED)
-        return BARRED;
     return compared(place, answer, kernel_stat(K_AT_FDCWD, place->path, answer));
 }
 

@@ -49,6 +49,7 @@ KINDS = {
     "lying": Kind(count=lambda entry, true: 0),
     "lying-files": Kind(count=lambda entry, true: true if stat.S_ISDIR(entry.mode) else 0),
     "lying-folders": Kind(count=lambda entry, true: 0 if stat.S_ISDIR(entry.mode) else true),
+    "honest-root": Kind(count=lambda entry, true: true if entry.path == "/" else 0),
     "io-error": Kind(count=lambda entry, true: 0, error={"/folder/inner": errno.EIO, "/empty": errno.EIO}),
     "vanishing": Kind(
         error={"/folder/inner": errno.ENOENT, "/empty": errno.ESTALE, "/folder/sub/leaf": errno.ENOTDIR}

@@ -73,6 +73,19 @@ def test_a_mount_inside_another(
                 assert set(file.rest(WAITS).nlinks) == {0}
 
 
+def test_a_folder_is_proven_from_its_parent(the_probe: Probe, mount_gofuse, mount_scripted, shim: Shim):
+    """Under an honest root, in a place to which no path may be walked."""
+    with (
+        mount_gofuse("outer", nlink="honest") as outer,
+        mount_scripted("honest-root", "outer/empty") as inner,
+    ):
+        script: list[object] = ["path-only=1", "open", inner / "folder/sub", "pause", "opened", *FILE_CALLS]
+        with the_probe.paused(*script, env=shim()) as probe:
+            probe.until("opened")
+            with stopped(outer):
+                assert probe.rest(WAITS).nlinks == [2, 2, 2]
+
+
 @pytest.mark.parametrize("nlink", ["0", "honest-folders"])
 def test_from_a_working_directory_in_the_same_mount(nlink: str, the_probe: Probe, mount_gofuse, shim: Shim):
     """As smbd does it: then files are found again by the way down from the mount's root."""
@@ -85,19 +98,13 @@ def test_from_a_working_directory_in_the_same_mount(nlink: str, the_probe: Probe
                 assert probe.rest(WAITS).nlinks == [1, 1, 1]
 
 
-def test_a_file_unlinked_while_open_in_such_a_place(the_probe: Probe, mount_gofuse, shim: Shim):
+@pytest.mark.parametrize("name, verb", [("readme.txt", "unlink"), ("empty", "rmdir")])
+def test_removed_while_open_in_such_a_place(name: str, verb: str, the_probe: Probe, mount_gofuse, shim: Shim):
     with mount_gofuse("outer", nlink="honest") as outer, mount_gofuse("outer/empty", nlink="honest") as inner:
-        script: list[object] = [
-            "chdir",
-            inner / "movies",
-            "open",
-            inner / "readme.txt",
-            "unlink",
-            inner / "readme.txt",
-        ]
-        script += ["pause", "unlinked", "repeat=50", "fstat", "@", *FILE_CALLS]
+        script: list[object] = ["chdir", inner / "movies", "open", inner / name, verb, inner / name]
+        script += ["pause", "removed", "repeat=50", "fstat", "@", *FILE_CALLS]
         with the_probe.paused(*script, env=shim()) as probe:
-            probe.until("unlinked")
+            probe.until("removed")
             with stopped(outer):
                 assert probe.rest(WAITS).nlinks == [0, 0, 0, 0]
 
@@ -158,28 +165,25 @@ def test_hidden_below_a_dead_mount_from_the_start(the_probe: Probe, mount_gofuse
                 assert folder.rest(WAITS).nlinks == [2, 2, 2]
 
 
-@pytest.mark.parametrize("what", ["folder", "file", "deleted folder", "deleted file"])
-@pytest.mark.parametrize("nlink", ["lying", "honest"])
-def test_binds_of_a_part(what: str, nlink: str, the_probe: Probe, mount_scripted, folder: Path, shim: Shim):
-    """What a bind shows first has no name in its mount. Deleted at its source, its 0 is true."""
-    source = "removable" if "folder" in what else "file"
+@pytest.mark.parametrize("name, kind, count", [("folder", "honest-root", 2), ("file", "lying-files", 1)])
+def test_binds_of_a_part(
+    name: str, kind: str, count: int, the_probe, mount_scripted, folder: Path, shim: Shim
+):
     place = folder / "bind"
-    place.mkdir() if "folder" in what else place.write_text("")
-    kind = {"lying": "lying-folders" if "folder" in what else "lying-files", "honest": "honest"}[nlink]
-    with mount_scripted(kind, attr_timeout=0, entry_timeout=0) as mount, mounts.bound(mount / source, place):
-        opened = ["path-only=1", "open", place, "pause", "opened", "fstat", "@", "statx", "@"]
-        with the_probe.paused(*opened, env=shim()) as probe:
-            probe.until("opened")
-            if "deleted" in what:
-                (mount / source).rmdir() if "folder" in what else (mount / source).unlink()
-            calls = probe.rest(WAITS).calls
-    if "deleted" in what:
-        assert [call.nlink for call in calls if call.returned == 0] in ([], [0, 0], [1, 1], [2, 2])
-        if nlink == "honest":
-            raw = [call.nlink for call in calls if call.returned == 0]
-            assert raw in ([], [0, 0], [1, 1], [2, 2])
-    else:
-        assert [call.nlink for call in calls] == [2 if "folder" in what else 1] * 2
+    place.mkdir() if name == "folder" else place.write_text("")
+    with mount_scripted(kind) as mount, mounts.bound(mount / name, place):
+        assert the_probe.run("path-only=1", "open", place, *FILE_CALLS, env=shim()).nlinks == [count] * 3
+
+
+@pytest.mark.parametrize("name, verb", [("empty", "rmdir"), ("readme.txt", "unlink")])
+def test_binds_of_what_was_removed(name: str, verb: str, the_probe, mount_gofuse, folder: Path, shim: Shim):
+    """The bind keeps it, but its 0 is true."""
+    place = folder / "bind"
+    place.mkdir() if name == "empty" else place.write_text("")
+    with mount_gofuse(nlink="honest") as mount, mounts.bound(mount / name, place):
+        words = ["path-only=1", "open", place, verb, mount / name, *FILE_CALLS]
+        words += ["open", mount / "movies", "fstat", "@", "open", place, *FILE_CALLS]
+        assert the_probe.run(*words, env=shim()).nlinks == [0, 0, 0, 2, 0, 0, 0]
 
 
 def test_in_a_chroot_with_its_own_proc(the_probe: Probe, lying_mount, folder: Path, shim: Shim):
