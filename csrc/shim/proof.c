@@ -18,8 +18,8 @@ enum found {
 
 /* Where an open entry is looked for again. None of these leaves its mount. */
 enum route {
-    BY_PARENT, /* a folder: by its own name from its `..` */
     BY_PATH,   /* by its whole path, where that is judged to stay in the mount */
+    BY_PARENT, /* a folder: by its own name from its `..` */
     BY_CWD,    /* from the working directory, if that is in the mount, up to the root and down */
 };
 
@@ -39,6 +39,10 @@ static enum found look_at_path(struct place *place)
 {
     char answer[STAT_STRUCT_SIZE] __attribute__((aligned(8))) = {0};
     if (!place_judge(place))
+        return BARRED;
+    /* The host may have mounted over its own folder since that was judged. */
+    uint64_t now = place->directory ? mounts_identity(K_AT_FDCWD, place->path, K_AT_SYMLINK_NOFOLLOW) : 0;
+    if (now && now != place->mount)
         return BARRED;
     return compared(place, answer, kernel_stat(K_AT_FDCWD, place->path, answer));
 }
@@ -145,13 +149,12 @@ static enum proof search(struct place *place, enum route route)
 
 static enum proof prove_entry(struct place *place)
 {
-    enum proof proof = UNDECIDED;
+    enum proof proof;
     if (!place->inode || !place->mount)
         return UNDECIDED;
-    if (place->directory)
+    proof = search(place, BY_PATH);
+    if (proof == UNDECIDED && place->directory)
         proof = search(place, BY_PARENT);
-    if (proof == UNDECIDED)
-        proof = search(place, BY_PATH);
     if (proof == UNDECIDED && cwd_is_inside(place))
         proof = search(place, BY_CWD);
     return proof;

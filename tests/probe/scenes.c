@@ -5,8 +5,6 @@
 
 #include <errno.h>
 #include <fcntl.h>
-#include <linux/filter.h>
-#include <linux/seccomp.h>
 #include <signal.h>
 #include <stdio.h>
 #include <stdlib.h>
@@ -65,6 +63,14 @@ int do_list(const struct options *options, const char *label)
     return 0;
 }
 
+/* A filter program (linux/filter.h, linux/seccomp.h, which musl has not). */
+enum { LOAD_WORD = 0x20, JUMP_IF_EQUAL = 0x15, RETURN = 0x06, FILTER_MODE = 2, FAIL_WITH = 0x50000, ALLOW = 0x7fff0000 };
+struct instruction {
+    uint16_t code;
+    uint8_t if_true, if_false;
+    uint32_t value;
+};
+
 /* NAME=ERRNO: that system call fails from now on. */
 int do_deny(const struct options *options, const char *rule)
 {
@@ -78,14 +84,17 @@ int do_deny(const struct options *options, const char *rule)
     for (size_t i = 0; equals && i < sizeof calls / sizeof *calls; i++) {
         if (strncmp(calls[i].name, rule, (size_t)(equals - rule)) != 0)
             continue;
-        struct sock_filter filter[] = {
-            BPF_STMT(BPF_LD | BPF_W | BPF_ABS, 0), /* the number of the call */
-            BPF_JUMP(BPF_JMP | BPF_JEQ | BPF_K, calls[i].number, 0, 1),
-            BPF_STMT(BPF_RET | BPF_K, SECCOMP_RET_ERRNO | (unsigned)atoi(equals + 1)),
-            BPF_STMT(BPF_RET | BPF_K, SECCOMP_RET_ALLOW),
+        struct instruction filter[] = {
+            {LOAD_WORD, 0, 0, 0}, /* the number of the call */
+            {JUMP_IF_EQUAL, 0, 1, calls[i].number},
+            {RETURN, 0, 0, FAIL_WITH | (unsigned)atoi(equals + 1)},
+            {RETURN, 0, 0, ALLOW},
         };
-        struct sock_fprog program = {sizeof filter / sizeof *filter, filter};
-        return prctl(PR_SET_NO_NEW_PRIVS, 1, 0, 0, 0) || prctl(PR_SET_SECCOMP, SECCOMP_MODE_FILTER, &program);
+        struct {
+            unsigned short length;
+            struct instruction *filter;
+        } program = {sizeof filter / sizeof *filter, filter};
+        return prctl(PR_SET_NO_NEW_PRIVS, 1, 0, 0, 0) || prctl(PR_SET_SECCOMP, FILTER_MODE, &program);
     }
     errno = EINVAL;
     return -1;
