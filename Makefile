@@ -11,7 +11,7 @@ TEST_PACKAGES := $(DEMO_PACKAGES) golang-go golang-github-hanwen-go-fuse-dev mus
 	libfuse2 rdiff-backup rdiff-backup-fs \
 	strace valgrind libfaketime fakeroot libjemalloc2 perl rsync bindfs binutils attr libcap2-bin \
 	podman runc buildah mmdebstrap catatonit s6 \
-	qemu-system-x86 busybox-static cifs-utils kmod
+	qemu-system-x86 user-mode-linux busybox-static cifs-utils kmod
 BENCH_PACKAGES := $(TEST_PACKAGES) bfs fd-find findutils
 
 .PHONY: demo test check lint bench wheel docs clean

@@ -1,16 +1,20 @@
 /* Symbols of ELF images that are already in memory. Not dlsym: that allocates when it fails, overwrites the
- * host's dlerror, and is missing from programs without libdl before glibc 2.34. */
+ * host's dlerror, and is missing from programs without libdl before glibc 2.34.
+ *
+ * Nothing is believed of an image: what is read lies, with its whole size, in a readable segment of that object. */
 #ifndef NLINKSHIM_IMAGE_H
 #define NLINKSHIM_IMAGE_H
 
 #include <link.h>
+#include <stdint.h>
 
 struct image {
     ElfW(Addr) base;
-    const ElfW(Sym) * symbols;
-    const char *strings;
-    const uint32_t *gnu_hash, *sysv_hash; /* either may be NULL */
-    const ElfW(Half) * versions;          /* NULL: the symbols have none */
+    const ElfW(Phdr) * segments;
+    ElfW(Half) segment_count;
+    ElfW(Addr) symbols, strings;
+    ElfW(Addr) gnu_hash, sysv_hash; /* either may be 0 */
+    ElfW(Addr) versions;            /* 0: the symbols have none */
 };
 
 /* Whether the object has what it takes to look a symbol up. */

@@ -17,54 +17,46 @@ enum {
     K_O_NOFOLLOW = 0400000,
     K_O_CLOEXEC = 02000000,
     K_O_PATH = 010000000,
+    K_RESOLVE_NO_XDEV = 0x1,
+    K_RESOLVE_NO_SYMLINKS = 0x4,
     K_F_DUPFD_CLOEXEC = 1030,
+    K_RLIMIT_NOFILE = 7,
     K_STATX_TYPE = 0x1,
     K_STATX_NLINK = 0x4,
     K_STATX_INO = 0x100,
     K_STATX_MNT_ID = 0x1000,
+    K_STATX_MNT_ID_UNIQUE = 0x4000,
+    K_STATX_ATTR_MOUNT_ROOT = 0x2000,
     K_S_IFMT = 0170000,
     K_S_IFDIR = 0040000,
+    K_ENOENT = 2,
     K_EINTR = 4,
+    K_EXDEV = 18,
+    K_ENOTDIR = 20,
     K_ENOSYS = 38,
     K_CLOCK_MONOTONIC_COARSE = 6,
 };
-
-/* Programs may close(0) and expect open() to return 0: a descriptor of the shim's stands above this. */
-enum { LOW_DESCRIPTORS = 100 };
 
 static inline void kernel_close(int fd)
 {
     kernel_call(NR_CLOSE, fd, 0, 0, 0, 0);
 }
 
-/* Open with O_CLOEXEC and move out of the low numbers. Returns the descriptor or -errno. */
-static inline int kernel_open(int dirfd, const char *path, int flags)
-{
-    int low = (int)kernel_call(NR_OPENAT, dirfd, (long)path, flags | K_O_CLOEXEC, 0, 0);
-    if (low < 0 || low > LOW_DESCRIPTORS)
-        return low;
-    int high = (int)kernel_call(NR_FCNTL, low, K_F_DUPFD_CLOEXEC, LOW_DESCRIPTORS + 1, 0, 0);
-    kernel_close(low);
-    return high;
-}
+/* Open with O_CLOEXEC and move out of the low numbers if the host's limit allows. Returns the descriptor or
+ * -errno. */
+int kernel_open(int dirfd, const char *path, int flags);
 
-static inline long kernel_read(int fd, char *buffer, size_t size)
-{
-    long got;
-    do {
-        got = kernel_call(NR_READ, fd, (long)buffer, (long)size, 0, 0);
-    } while (got == -K_EINTR);
-    return got;
-}
+/* The same for a place (O_PATH) that is reached from `dirfd` without leaving its mount and by no symbolic link:
+ * -EXDEV if it is not. Linux 5.6. */
+int kernel_open_inside(int dirfd, const char *path);
 
-/* The text of a symbolic link, terminated. Returns its length, or -1 if it failed or does not fit. */
-static inline long kernel_readlink(const char *link, char *text, size_t size)
-{
-    long length = kernel_call(NR_READLINKAT, K_AT_FDCWD, (long)link, (long)text, (long)size, 0);
-    if (length < 0 || (size_t)length >= size)
-        return -1;
-    text[length] = '\0';
-    return length;
-}
+/* struct stat of `path`, its last link not followed; of `dirfd` itself if it is "". Returns 0 or -errno. */
+long kernel_stat(int dirfd, const char *path, void *st);
+
+/* Returns the bytes read or -errno. */
+long kernel_read(int fd, char *buffer, size_t size);
+
+/* The text of a symbolic link, terminated if it fits. Returns its length, `size` if it does not fit, or -errno. */
+long kernel_readlink(const char *link, char *text, size_t size);
 
 #endif

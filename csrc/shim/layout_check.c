@@ -35,6 +35,7 @@ SAME(offsetof(FTSENT, fts_name), FTSENT_NAME);
 
 #ifdef STATX_NLINK
 SAME(offsetof(struct statx, stx_mask), STATX_AT_MASK);
+SAME(offsetof(struct statx, stx_attributes), STATX_AT_ATTRIBUTES);
 SAME(offsetof(struct statx, stx_nlink), STATX_AT_NLINK);
 SAME(offsetof(struct statx, stx_mode), STATX_AT_MODE);
 SAME(offsetof(struct statx, stx_ino), STATX_AT_INO);
@@ -51,6 +52,10 @@ SAME(SYS_fcntl, NR_FCNTL);
 SAME(SYS_openat, NR_OPENAT);
 SAME(SYS_newfstatat, NR_NEWFSTATAT);
 SAME(SYS_readlinkat, NR_READLINKAT);
+SAME(SYS_prlimit64, NR_PRLIMIT64);
 #ifdef SYS_statx
 SAME(SYS_statx, NR_STATX);
+#endif
+#ifdef SYS_openat2
+SAME(SYS_openat2, NR_OPENAT2);
 #endif

@@ -17,7 +17,9 @@ enum {
     NR_OPENAT = 257,
     NR_NEWFSTATAT = 262,
     NR_READLINKAT = 267,
+    NR_PRLIMIT64 = 302,
     NR_STATX = 332,
+    NR_OPENAT2 = 437,
 };
 
 /* struct stat, the kernel's and libc's alike */
@@ -57,6 +59,7 @@ static inline uint64_t device_number(uint32_t major, uint32_t minor)
 enum {
     STATX_STRUCT_SIZE = 256,
     STATX_AT_MASK = 0,
+    STATX_AT_ATTRIBUTES = 8,
     STATX_AT_NLINK = 16,
     STATX_AT_MODE = 28,
     STATX_AT_INO = 32,

@@ -1,106 +1,261 @@
 #include "proof.h"
 
-#include "kernel.h"
+#include "known.h"
+#include "mounts.h"
 #include "name.h"
+#include "place.h"
 
-enum { PATH_SIZE = 2048 }; /* longer ones prove nothing: the host may be on a signal stack */
+/* What a proof comes to. One that could not be made changes nothing. */
+enum proof { UNDECIDED, LIE, TRUTH };
 
-/* "/proc/thread-self/cwd" or ".../fd/N" */
-struct proc_link {
-    char text[40];
+/* What stands under a name. */
+enum found {
+    ZERO,    /* the entry, and its count is 0 */
+    COUNTED, /* the entry, and its count is not 0 */
+    ANOTHER, /* nothing, or another entry */
+    BARRED,  /* that was not told */
 };
 
-static void append(char **end, const char *text)
+/* Where an open entry is looked for again. None of these leaves its mount. */
+enum route {
+    BY_PATH,   /* by its whole path, where that is judged to stay in the mount */
+    BY_PARENT, /* a folder: by its own name from its `..` */
+    BY_CWD,    /* from the working directory, if that is in the mount, up to the root and down */
+};
+
+/* A path may be renamed between two looks, and a name be found missing meanwhile. */
+enum { LOOKS = 8, LOOKS_TO_REFUTE = 2 };
+
+static enum found compared(const struct place *place, const char *answer, long result)
 {
-    while (*text)
-        *(*end)++ = *text++;
-    **end = '\0';
+    if (result != 0)
+        return result == -K_ENOENT || result == -K_ENOTDIR ? ANOTHER : BARRED;
+    if (FIELD(answer, STAT_DEV, field64) != place->device || FIELD(answer, STAT_INO, field64) != place->inode)
+        return ANOTHER;
+    return FIELD(answer, STAT_NLINK, stat_nlink_t) == 0 ? ZERO : COUNTED;
 }
 
-static struct proc_link link_of(const char *process, int fd)
-{
-    struct proc_link link;
-    char *end = link.text;
-    append(&end, process);
-    if (fd == K_AT_FDCWD) {
-        append(&end, "cwd");
-        return link;
-    }
-    append(&end, "fd/");
-    char digits[12], *digit = digits + sizeof digits - 1;
-    *digit = '\0';
-    unsigned number = (unsigned)fd;
-    do {
-        *--digit = (char)('0' + number % 10);
-    } while (number /= 10);
-    append(&end, digit);
-    return link;
-}
-
-/* The path of what `fd` (or AT_FDCWD) stands for, as this process sees it. Returns its length or -1. */
-static long path_of(int fd, char *path)
-{
-    long length = kernel_readlink(link_of("/proc/thread-self/", fd).text, path, PATH_SIZE);
-    if (length < 0)
-        length = kernel_readlink(link_of("/proc/self/", fd).text, path, PATH_SIZE);
-    return length > 0 && path[0] == '/' ? length : -1;
-}
-
-/* Does `path`, its last link not followed, lead to the entry of `device` (and `inode`, unless 0), and does
- * that entry report 0? */
-static bool reports_zero(const char *path, uint64_t device, uint64_t inode)
+static enum found look_at_path(struct place *place)
 {
     char answer[STAT_STRUCT_SIZE] __attribute__((aligned(8))) = {0};
-    if (kernel_call(NR_NEWFSTATAT, K_AT_FDCWD, (long)path, (long)answer,
-                    K_AT_SYMLINK_NOFOLLOW | K_AT_NO_AUTOMOUNT, 0) != 0)
-        return false;
-    return FIELD(answer, STAT_DEV, field64) == device && (!inode || FIELD(answer, STAT_INO, field64) == inode) &&
-           FIELD(answer, STAT_NLINK, stat_nlink_t) == 0;
+    if (!place_judge(place))
+        return BARRED;
+    /* The host may have mounted over its own folder since that was judged. */
+    uint64_t now = place->directory ? mounts_identity(K_AT_FDCWD, place->path, K_AT_SYMLINK_NOFOLLOW) : 0;
+    if (now && now != place->mount)
+        return BARRED;
+    return compared(place, answer, kernel_stat(K_AT_FDCWD, place->path, answer));
 }
 
-/* The open file, found again by its name, still reports 0. */
-static bool open_file_lies(int fd, uint64_t device, uint64_t inode)
+static enum found look_inside(const struct place *place, int base, const char *path)
+{
+    char answer[STAT_STRUCT_SIZE] __attribute__((aligned(8))) = {0};
+    int fd = kernel_open_inside(base, path);
+    if (fd < 0)
+        return fd == -K_ENOENT ? ANOTHER : BARRED;
+    long result = kernel_stat(fd, "", answer);
+    kernel_close(fd);
+    return compared(place, answer, result);
+}
+
+/* Put `../` in front of `path`, where there is room, `depth` times. */
+static char *climbing(char *path, unsigned depth)
+{
+    while (depth--) {
+        *--path = '/';
+        *--path = '.';
+        *--path = '.';
+    }
+    return path;
+}
+
+/* How many times `..` leads from the folder `base` to the root of its mount; -1 if that is not found. */
+static int depth_of(int base)
+{
+    char room[FRONT_SIZE + 1];
+    room[FRONT_SIZE] = '\0';
+    for (unsigned depth = 1; depth <= CLIMB_DEPTH; depth++) {
+        int fd = kernel_open_inside(base, climbing(room + FRONT_SIZE, depth));
+        if (fd == -K_EXDEV)
+            return (int)depth - 1;
+        if (fd < 0)
+            return -1;
+        kernel_close(fd);
+    }
+    return -1;
+}
+
+/* Whether the working directory is in the same mount. (Where that stands at /, nothing ends the climb.) */
+static bool cwd_is_inside(const struct place *place)
+{
+    return place->facts & MOUNT_LISTED && place->point && mounts_identity(K_AT_FDCWD, NULL, 0) == place->mount;
+}
+
+static enum found look_from_cwd(struct place *place, int depth)
+{
+    char *below = place->path + place->point;
+    if (place->point >= place->length || *below != '/')
+        return BARRED;
+    return look_inside(place, K_AT_FDCWD, climbing(below + 1, (unsigned)depth));
+}
+
+static enum found look_from_parent(struct place *place)
+{
+    char *name = place->path + place->length;
+    while (name[-1] != '/')
+        name--;
+    return *name ? look_inside(place, place->fd, climbing(name, 1)) : BARRED;
+}
+
+/* Takes " (deleted)" off. FUSE drops cached names of files that live on, and then it is false. */
+static bool cut_deleted(struct place *place)
 {
     static const char suffix[] = " (deleted)";
-    char path[PATH_SIZE];
-    long length = path_of(fd, path);
-    if (length < 0 || !inode)
-        return false;
-    if (reports_zero(path, device, inode))
-        return true;
-    /* FUSE drops cached names of files that live on, and then the suffix is false. */
-    long end = length - (long)(sizeof suffix - 1);
+    long end = place->length - (long)(sizeof suffix - 1);
     for (unsigned i = 0; i < sizeof suffix - 1; i++)
-        if (end <= 0 || path[end + i] != suffix[i])
+        if (end <= 0 || place->path[end + i] != suffix[i])
             return false;
-    path[end] = '\0';
-    return reports_zero(path, device, inode);
+    place->path[end] = '\0';
+    place->length = end;
+    return true;
 }
 
-/* A root cannot be unlinked: if it reports 0, the file system does not count. It may be hidden under another
- * mount at some of the places where it is mounted. */
-static bool root_lies(uint64_t device)
+static enum found look(struct place *place, enum route route, int depth)
+{
+    if (route == BY_PARENT)
+        return look_from_parent(place);
+    return route == BY_PATH ? look_at_path(place) : look_from_cwd(place, depth);
+}
+
+/* The open entry, found again by its name, still reports 0: a lie. That its name leads elsewhere tells nothing while
+ * it may be on its way to another; but where the kernel says that it was deleted, and it is not there, it is true. */
+static enum proof search(struct place *place, enum route route)
+{
+    int depth = route == BY_CWD ? depth_of(K_AT_FDCWD) : 0;
+    unsigned refuted = 0;
+    for (unsigned i = 0; depth >= 0 && i < LOOKS && refuted < LOOKS_TO_REFUTE; i++) {
+        if (place_path(place) < 0)
+            return UNDECIDED;
+        enum found found = look(place, route, depth);
+        if (found == ANOTHER && cut_deleted(place)) {
+            found = look(place, route, depth);
+            refuted += found == ANOTHER;
+        }
+        if (found != ANOTHER)
+            return found == ZERO ? LIE : found == COUNTED ? TRUTH : UNDECIDED;
+    }
+    return refuted == LOOKS_TO_REFUTE ? TRUTH : UNDECIDED;
+}
+
+static enum proof prove_entry(struct place *place)
+{
+    enum proof proof;
+    if (!place->inode || !place->mount)
+        return UNDECIDED;
+    proof = search(place, BY_PATH);
+    if (proof == UNDECIDED && place->directory)
+        proof = search(place, BY_PARENT);
+    if (proof == UNDECIDED && cwd_is_inside(place))
+        proof = search(place, BY_CWD);
+    return proof;
+}
+
+/* A root cannot be unlinked: if it reports 0, the file system does not count. */
+static enum proof ask_root(const struct place *place, int base, const char *path)
+{
+    char answer[STAT_STRUCT_SIZE] __attribute__((aligned(8))) = {0};
+    if (kernel_stat(base, path, answer) != 0 || FIELD(answer, STAT_DEV, field64) != place->device)
+        return UNDECIDED;
+    return FIELD(answer, STAT_NLINK, stat_nlink_t) == 0 ? LIE : TRUTH;
+}
+
+/* From a folder in the mount: the entry itself, or else the working directory. */
+static enum proof ask_root_from_inside(const struct place *place)
+{
+    char room[FRONT_SIZE + 1];
+    room[FRONT_SIZE] = '\0';
+    int base = place->directory ? place->fd : K_AT_FDCWD;
+    int depth = base == place->fd || cwd_is_inside(place) ? depth_of(base) : -1;
+    return depth < 0 ? UNDECIDED : ask_root(place, base, climbing(room + FRONT_SIZE, (unsigned)depth));
+}
+
+static enum proof ask_root_by_mount_point(struct place *place)
+{
+    char *end = place->path + place->point, kept = *end;
+    if (!place->point)
+        return ask_root(place, K_AT_FDCWD, "/");
+    *end = '\0';
+    enum proof proof = ask_root(place, K_AT_FDCWD, place->path);
+    *end = kept;
+    return proof;
+}
+
+static enum proof ask_root_anywhere(struct place *place)
 {
     enum { PLACES = 4 };
-    char path[PATH_SIZE];
-    for (unsigned skip = 0; skip < PLACES && scope_root(device, skip, path, sizeof path); skip++)
-        if (reports_zero(path, device, 0))
-            return true;
-    return false;
+    enum proof proof = UNDECIDED;
+    bool reached;
+    for (unsigned skip = 0; proof == UNDECIDED && skip < PLACES && place_of_root(place, skip, &reached); skip++)
+        if (reached)
+            proof = ask_root(place, K_AT_FDCWD, place->path);
+    return proof;
 }
 
-/* What the open file shows decides this call alone: while an unlink is under way on an honest file system, it
- * can be found by its name with a count of 0 already. */
-static bool open_entry_lies(const struct lookup *lookup, const struct entry *entry)
+static enum proof prove_root(struct place *place)
 {
-    if (!lookup->path || !*lookup->path)
-        return open_file_lies(lookup->dirfd, entry->device, entry->inode);
-    int follow = lookup->flags & K_AT_SYMLINK_NOFOLLOW ? K_O_NOFOLLOW : 0;
-    int fd = kernel_open(lookup->dirfd, lookup->path, K_O_PATH | follow);
-    if (fd < 0)
-        return false;
-    bool lies = open_file_lies(fd, entry->device, entry->inode);
-    kernel_close(fd);
+    enum proof proof = UNDECIDED;
+    if (place->mount && place_path(place) > 0) {
+        place_judge(place);
+        if (place->facts & MOUNT_WHOLE && place->facts & MOUNT_LISTED) {
+            if (place_is_mount_root(place) && mounts_starts_at(place->fd, "", place->mount))
+                return LIE; /* it is the entry, and shows 0 */
+            if (place->facts & MOUNT_REACHED)
+                proof = ask_root_by_mount_point(place);
+            if (proof == UNDECIDED)
+                proof = ask_root_from_inside(place);
+        }
+    }
+    bool nowhere_else = place->facts & MOUNT_LISTED && !(place->facts & MOUNT_OTHERS);
+    return proof == UNDECIDED && !nowhere_else ? ask_root_anywhere(place) : proof;
+}
+
+/* What a proof says, or else what an earlier one said. */
+static bool concluded(enum proof proof, const struct fact *fact)
+{
+    if (proof == LIE)
+        known_add(fact);
+    else if (proof == TRUTH)
+        known_remove(fact);
+    return proof == LIE || (proof == UNDECIDED && known_lie(fact));
+}
+
+/* What the open file shows decides this call alone: while an unlink is under way on an honest file system, it can be
+ * found by its name with a count of 0 already. Where the mounts cannot be read (VERDICT_NONE), what was shown
+ * before holds. */
+static __attribute__((noinline)) bool open_entry_lies(int fd, const struct entry *entry, uintptr_t stamp,
+                                                      enum verdict verdict)
+{
+    struct place place;
+    place.fd = fd;
+    place.directory = entry->directory;
+    place.device = entry->device;
+    place.inode = entry->inode;
+    place.stamp = stamp;
+    place_begin(&place);
+    struct fact of_entry = {entry->device, place.mount, entry->inode}, of_root = {entry->device, place.mount, 0};
+
+    bool told = verdict != VERDICT_NONE;
+    bool lies = entry->inode && concluded(told ? prove_entry(&place) : UNDECIDED, &of_entry);
+    if (verdict == VERDICT_INSIDE || !told) {
+        enum proof proof = told ? prove_root(&place) : UNDECIDED;
+        bool root_lies = concluded(proof, &of_root);
+        if (root_lies)
+            scope_remember(entry->device, stamp, VERDICT_LIAR);
+        else if (proof == TRUTH)
+            scope_remember(entry->device, stamp, VERDICT_COUNTS);
+        lies |= root_lies;
+    }
+    place_end(&place);
     return lies;
 }
 
@@ -108,7 +263,8 @@ static bool open_entry_lies(const struct lookup *lookup, const struct entry *ent
 static bool starts_outside_proc(const struct lookup *lookup)
 {
     char path[PATH_SIZE];
-    return path_of(lookup->dirfd, path) > 0 && name_kind_from(path, lookup->path) == NAME_ORDINARY;
+    long length = mounts_path(lookup->dirfd, path, sizeof path);
+    return length > 0 && length < PATH_SIZE && name_kind_from(path, lookup->path) == NAME_ORDINARY;
 }
 
 bool is_lie(const struct lookup *lookup, const struct entry *entry)
@@ -118,17 +274,20 @@ bool is_lie(const struct lookup *lookup, const struct entry *entry)
     enum verdict verdict = scope_cached(entry->device, stamp);
     if (verdict == VERDICT_NONE)
         verdict = scope_revalidate(lookup, entry->device, stamp);
-    if (verdict < VERDICT_INSIDE)
+    if (verdict == VERDICT_LIAR || verdict == VERDICT_OUTSIDE)
         return verdict == VERDICT_LIAR;
 
     enum name_kind kind = name_kind(lookup->path, entry->directory);
     if (kind == NAME_ORDINARY || (kind == NAME_RELATIVE && starts_outside_proc(lookup)))
-        return true;
+        return verdict != VERDICT_NONE;
 
-    bool lies = open_entry_lies(lookup, entry);
-    if (verdict == VERDICT_INSIDE) {
-        verdict = root_lies(entry->device) ? VERDICT_LIAR : VERDICT_COUNTS;
-        scope_remember(entry->device, stamp, verdict);
-    }
-    return lies || verdict == VERDICT_LIAR;
+    if (!lookup->path || !*lookup->path)
+        return open_entry_lies(lookup->dirfd, entry, stamp, verdict);
+    int follow = lookup->flags & K_AT_SYMLINK_NOFOLLOW ? K_O_NOFOLLOW : 0;
+    int fd = kernel_open(lookup->dirfd, lookup->path, K_O_PATH | follow);
+    if (fd < 0)
+        return false;
+    bool lies = open_entry_lies(fd, entry, stamp, verdict);
+    kernel_close(fd);
+    return lies;
 }

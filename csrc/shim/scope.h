@@ -88,7 +88,4 @@ enum verdict scope_revalidate(const struct lookup *lookup, uint64_t device, uint
 /* Record what its root was found to be; that lasts as long as any verdict. */
 void scope_remember(uint64_t device, uintptr_t stamp, enum verdict verdict);
 
-/* A path at which the root of the device's file system is mounted, the one after `skip` others. */
-bool scope_root(uint64_t device, unsigned skip, char *path, uint32_t size);
-
 #endif

@@ -6,13 +6,16 @@
  *              leave unless it succeeded with a count of 0. Nothing else happens to an honest entry.
  *   mend.h     settles nearly every 0 by the cache and a glance at the name; counts, and writes the one field.
  *              mend.c does it for the others, with device, inode and type out of the caller's structure
- *   proof.c    is the 0 a lie? Names tell by themselves (name.c), descriptors need a proof
- *   scope.c    is the device in scope? A cache of one second before /proc/thread-self/mountinfo (mountinfo.c)
+ *   proof.c    is the 0 a lie? Names tell by themselves (name.c), descriptors need a proof; what was proven once
+ *              (known.c) outlasts a proof that cannot be made
+ *   place.c    where is the open entry, and may its path be walked without going by another mount?
+ *   scope.c    is the device in scope? A cache of one second
+ *   mounts.c   for both: the kernel's word about mounts, and /proc/thread-self/mountinfo (mountinfo.c)
  *
  *   trees.c    the same for fts and nftw, whose answers libc makes past the PLT
  *   real.c     finds the next definitions through the images in memory (image.c)
  *   config.c   the environment, read once; state.h is what others can read of it
- *   kernel.h   system calls without libc; machine.h is all that differs between architectures
+ *   kernel.c   system calls without libc; machine.h is all that differs between architectures
  *
  * It lives in other people's processes, often as root: no allocation, no lock, no stdio, no thread-local
  * storage, no exit; safe in signal handlers, after fork and vfork, and before its own constructor has run.

@@ -38,13 +38,28 @@ var policies = map[string]honesty{
 }
 
 type server struct {
-	honesty honesty
-	latency time.Duration
-	plus    bool
-	owner   uint32
-	created uint64 // the last inode number given to a new file
-	shift   uint64 // what is added to every inode number but the root's
-	now     bool   // every answer to GETATTR carries the time of now
+	honesty       honesty
+	latency       time.Duration
+	plus          bool
+	interruptible bool // a signal ends the latency
+	owner         uint32
+	created       uint64 // the last inode number given to a new file
+	shift         uint64 // what is added to every inode number but the root's
+	now           bool   // every answer to GETATTR carries the time of now
+}
+
+// wait takes the latency's time; false if the caller was interrupted by a signal and that is to be honoured.
+func (s *server) wait(ctx context.Context) bool {
+	var interrupted <-chan struct{}
+	if s.interruptible {
+		interrupted = ctx.Done()
+	}
+	select {
+	case <-interrupted:
+		return false
+	case <-time.After(s.latency):
+		return true
+	}
 }
 
 // stable is the identity under which an entry is known outside.
@@ -104,7 +119,9 @@ func (n *node) Lookup(ctx context.Context, name string, out *fuse.EntryOut) (*fs
 		return nil, syscall.ENOENT // the name is listed, but the kernel learns no attributes
 	}
 	if !listing && n.server.latency > 0 {
-		time.Sleep(n.server.latency)
+		if !n.server.wait(ctx) {
+			return nil, syscall.EINTR
+		}
 	}
 	if n.entry.folder == nil {
 		return nil, syscall.ENOTDIR
@@ -211,6 +228,7 @@ func main() {
 	attrTimeout := flag.Duration("attr-timeout", time.Second, "how long the kernel may cache attributes")
 	entryTimeout := flag.Duration("entry-timeout", time.Second, "how long the kernel may cache names")
 	latency := flag.Duration("latency", 0, "delay of each LOOKUP")
+	interruptible := flag.Bool("interruptible", false, "a LOOKUP whose caller gets a signal meanwhile fails with EINTR")
 	plus := flag.Bool("plus", true, "listings carry attributes (READDIRPLUS), so that they save lookups")
 	allowOther := flag.Bool("allow-other", true, "let other users in")
 	oddNames := flag.Bool("odd-names", false, "add names that are not UTF-8, or hold newlines and backslashes")
@@ -236,7 +254,7 @@ func main() {
 		top = newLibrary(links, *oddNames)
 	}
 	root := &node{
-		server: &server{honesty: policy, latency: *latency, plus: *plus, owner: uint32(*owner), created: 1 << 41, shift: *shift, now: *now},
+		server: &server{honesty: policy, latency: *latency, interruptible: *interruptible, plus: *plus, owner: uint32(*owner), created: 1 << 41, shift: *shift, now: *now},
 		entry:  entry{ino: 1, mode: syscall.S_IFDIR | 0755, folder: top},
 	}
 	options := &fs.Options{AttrTimeout: attrTimeout, EntryTimeout: entryTimeout}

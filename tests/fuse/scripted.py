@@ -50,6 +50,7 @@ KINDS = {
     "lying": Kind(count=lambda entry, true: 0),
     "lying-files": Kind(count=lambda entry, true: true if stat.S_ISDIR(entry.mode) else 0),
     "lying-folders": Kind(count=lambda entry, true: 0 if stat.S_ISDIR(entry.mode) else true),
+    "honest-root": Kind(count=lambda entry, true: true if entry.path == "/" else 0),
     "io-error": Kind(count=lambda entry, true: 0, error={"/folder/inner": errno.EIO, "/empty": errno.EIO}),
     "vanishing": Kind(
         vanishes={"/folder/inner": errno.ENOENT, "/empty": errno.ESTALE, "/folder/sub/leaf": errno.ENOTDIR}
@@ -136,9 +137,10 @@ class Scripted(mfusepy.Operations):
     rmdir = unlink
 
     def rename(self, old: str, new: str) -> None:
-        entry = self.entries.pop(old)
-        entry.path = new
-        self.entries[new] = entry
+        for path, entry in list(self.entries.items()):
+            if path == old or path.startswith(old + "/"):
+                entry.path = new + path[len(old) :]
+                self.entries[entry.path] = self.entries.pop(path)
 
 
 def main() -> None:

@@ -117,6 +117,8 @@ CAPABILITIES: dict[str, Callable[[], str | None]] = {
     "valgrind": _program("valgrind", "valgrind"),
     "readelf": _program("readelf", "binutils"),
     "capsh": _program("capsh", "libcap2-bin"),
+    "uml": _program("linux.uml", "user-mode-linux"),
+    "bindfs": _program("bindfs", "bindfs"),
     "perl": _program("perl", "perl"),
     "rsync": _program("rsync", "rsync"),
     "shellcheck": _program("shellcheck", "shellcheck"),

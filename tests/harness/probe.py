@@ -13,7 +13,7 @@ from .table import ENTRY_POINTS, SHIM_SOURCES
 
 SOURCES = Path(__file__).parent.parent / "probe"
 FLAGS = ["-std=gnu11", "-O2", "-g", "-Wall", "-Wextra", "-Werror", "-pthread", f"-iquote{SHIM_SOURCES}"]
-PARTS = ["probe.c", "walks.c", "storms.c"]
+PARTS = ["probe.c", "scenes.c", "walks.c", "storms.c"]
 
 # One row a form: what it is built from. {out} is the folder of the build.
 FORMS: dict[str, list[list[str]]] = {

@@ -278,6 +278,12 @@ static int do_close(const struct options *options, const char *number)
     return close(atoi(number));
 }
 
+static int do_watch(const struct options *options, const char *unused)
+{
+    (void)unused;
+    return watch(options, current_fd);
+}
+
 static const struct verb {
     const char *name;
     int (*run)(const struct options *options, const char *operand);
@@ -291,6 +297,13 @@ static const struct verb {
     {"pause", do_pause},
     {"fork", do_fork},
     {"raw", do_raw},
+    {"watch", do_watch},
+    {"euid", do_euid},
+    {"chroot", do_chroot},
+    {"limit", do_limit},
+    {"fill", do_fill},
+    {"list", do_list},
+    {"deny", do_deny},
     {"storm-child", storm_child},
     {"storm-threads", storm_threads},
     {"storm-signals", storm_signals},
@@ -315,6 +328,8 @@ static int set_option(struct options *options, const char *text)
         options->repeat = (unsigned)strtoul(value, NULL, 0);
     else if (IS("threads"))
         options->threads = (unsigned)strtoul(value, NULL, 0);
+    else if (IS("interval"))
+        options->interval = (unsigned)strtoul(value, NULL, 0);
     else if (IS("seconds"))
         options->seconds = atof(value);
     else if (IS("want"))

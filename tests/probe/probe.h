@@ -24,6 +24,7 @@ struct options {
     unsigned repeat;  /* make the call so many times; SAME tells whether all answers were equal */
     unsigned threads; /* of the storms */
     double seconds;   /* of the storms */
+    unsigned interval; /* of watch, microseconds; 0: no signals */
     unsigned long want; /* the link count that the storms take for right */
     int null_path;
     int path_only;        /* open: O_PATH|O_NOFOLLOW */
@@ -47,6 +48,15 @@ int storm_walks(const struct options *options, const char *path);
 int storm_trampolines(const struct options *options, const char *path);
 int storm_unlinks(const struct options *options, const char *path);
 int storm_descriptors(const struct options *options, const char *path);
+
+/* scenes.c: set a scene. Return 0, or -1 with errno. */
+int do_euid(const struct options *options, const char *user);
+int do_chroot(const struct options *options, const char *path);
+int do_limit(const struct options *options, const char *number);
+int do_fill(const struct options *options, const char *left);
+int do_list(const struct options *options, const char *label);
+int do_deny(const struct options *options, const char *rule);
+int watch(const struct options *options, int fd);
 
 /* Link count by the raw system call: what no preload can touch. -1 if it failed. */
 long raw_nlink(const char *path);

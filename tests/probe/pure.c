@@ -1,7 +1,6 @@
 /* Properties of the shim's pure parts, on random input that lies in exactly sized blocks, for a build with
  * AddressSanitizer and UndefinedBehaviorSanitizer. usage: pure SEED ROUNDS. Ends with 1 at the first failure. */
 #define _GNU_SOURCE
-#include <dlfcn.h>
 #include <stdarg.h>
 #include <stdio.h>
 #include <stdlib.h>
@@ -9,22 +8,22 @@
 #include <sys/sysmacros.h>
 
 #include "config.h"
-#include "image.h"
-#include "mountinfo.h"
+#include "known.h"
 #include "name.h"
+#include "pure.h"
 #include "scope.h"
 
 struct nlinkshim_state state;
 
 static uint64_t seed;
 
-static unsigned below(unsigned limit)
+unsigned below(unsigned limit)
 {
     seed = seed * 6364136223846793005u + 1442695040888963407u;
     return (unsigned)(seed >> 33) % limit;
 }
 
-static void fail(const char *format, ...)
+void fail(const char *format, ...)
 {
     va_list arguments;
     va_start(arguments, format);
@@ -35,7 +34,7 @@ static void fail(const char *format, ...)
 }
 
 /* Random pieces joined; the block is as long as the text, so that one byte too far is seen. */
-static char *random_text(const char *const *pieces, unsigned count, unsigned most)
+char *random_text(const char *const *pieces, unsigned count, unsigned most)
 {
     size_t length = 0;
     char *text = calloc(1, 1);
@@ -47,7 +46,6 @@ static char *random_text(const char *const *pieces, unsigned count, unsigned mos
     }
     return text;
 }
-#define RANDOM_TEXT(pieces, most) random_text(pieces, sizeof pieces / sizeof *pieces, most)
 
 static void scope_property(void)
 {
@@ -224,141 +222,26 @@ static void cache_property(void)
         fail("the number of device %u:%u", major, minor);
 }
 
-/* A mount table and what is in scope, worked out from the table itself. */
-enum { MOUNTS = 12, POINTS = 5 };
-
-struct mount {
-    unsigned id, parent, minor;
-    const char *point, *type;
-};
-
-static const char *const points[POINTS] = {"/mnt/a", "/mnt/with space", "/mnt/new\nline\\", "/", "/mnt/ab"};
-static const char *const types[] = {"fuse", "fuse.lying", "fuseblk", "fusectl", "ext4", "tmpfs", "overlay", "fuse3", "zfs"};
-
-static int fuse_type(const char *type)
+/* What was shown stays until it is taken back; of a mount that is not known nothing is kept. */
+static void known_property(void)
 {
-    return strcmp(type, "fuse") == 0 || strncmp(type, "fuse.", 5) == 0 || strcmp(type, "fuseblk") == 0;
-}
-
-static int countable(const char *type)
-{
-    return strcmp(type, "ext4") != 0 && strcmp(type, "tmpfs") != 0 && strcmp(type, "zfs") != 0;
-}
-
-static size_t write_line(char *out, const struct mount *mount)
-{
-    char escaped[128], *end = escaped;
-    for (const char *c = mount->point; *c; c++)
-        end += strchr(" \t\n\\#", *c) ? sprintf(end, "\\%03o", *c) : sprintf(end, "%c", *c);
-    static const char *const optional[] = {"", " shared:1", " shared:1 master:2", " -x", " unbindable"};
-    return (size_t)sprintf(out, "%u %u 0:%u / %.*s rw,nosuid%s - %s source%s rw,a=b\n", mount->id, mount->parent,
-                           mount->minor, (int)(end - escaped), escaped, optional[below(5)], mount->type,
-                           below(4) ? "" : "\\040-\\040fuse");
-}
-
-static void mountinfo_property(void)
-{
-    struct mount table[MOUNTS];
-    unsigned count = 1 + below(MOUNTS), top[POINTS] = {0}, stacked[POINTS] = {0}, highest = 0, order[MOUNTS];
-    for (unsigned i = 0; i < count; i++) {
-        unsigned point = below(POINTS);
-        /* Stacked on what is there, if anything: then that is its parent. */
-        table[i] = (struct mount){100 + i, top[point] ? top[point] : 1, 20 + below(6), points[point],
-                                  types[below(sizeof types / sizeof *types)]};
-        top[point] = table[i].id;
-        highest = ++stacked[point] > highest ? stacked[point] : highest;
-        order[i] = i;
+    enum { FACTS = 150 }; /* some want the same slot, but none displaces another */
+    struct fact facts[FACTS];
+    int holds[FACTS] = {0};
+    for (unsigned i = 0; i < FACTS; i++)
+        facts[i] = (struct fact){40 + i % 2, i % 10 ? 7 + i % 3 : 0, i / 4};
+    for (unsigned step = 0; step < 200; step++) {
+        unsigned one = below(FACTS);
+        holds[one] = facts[one].mount && below(2);
+        (holds[one] ? known_add : known_remove)(&facts[one]);
+        if (!facts[one].mount)
+            known_add(&facts[one]);
+        for (unsigned i = 0; step % 20 == 0 && i < FACTS; i++)
+            if (known_lie(&facts[i]) != holds[i])
+                fail("the lie %u is %sknown", i, holds[i] ? "not " : "");
     }
-    for (unsigned i = count; i > 1; i--) {
-        unsigned other = below(i), kept = order[i - 1];
-        order[i - 1] = order[other];
-        order[other] = kept;
-    }
-    int shuffled = (int)below(2);
-    char *text = malloc(count * 512);
-    size_t size = 0;
-    for (unsigned i = 0; i < count; i++)
-        size += write_line(text + size, &table[shuffled ? order[i] : i]);
-    text = realloc(text, size);
-
-    char wanted[256] = "";
-    struct scope in = {.kind = SCOPE_FUSE};
-    unsigned chosen[2] = {below(POINTS), below(POINTS)};
-    if (below(3)) {
-        sprintf(wanted, "%s:%s", points[chosen[0]], points[chosen[1]]);
-        if (scope_parse(&in, wanted))
-            fail("scope %s", wanted);
-    }
-    char root[64];
-    unsigned device = 20 + below(6), id = below(2) ? 100 + below(count) : 0;
-    struct mountinfo info = {.scope = &in, .scope_text = wanted, .device = device, .root = root, .root_size = sizeof root};
-    mountinfo_begin(&info);
-    for (size_t at = 0; at < size;) {
-        size_t piece = 1 + below(64);
-        piece = piece < size - at ? piece : size - at;
-        char *copy = memcpy(malloc(piece), text + at, piece);
-        mountinfo_feed(&info, copy, piece);
-        free(copy);
-        at += piece;
-    }
-
-    int expected = 0, seen = 0;
-    for (unsigned i = 0; i < count; i++) {
-        seen |= table[i].minor == device;
-        if (in.kind == SCOPE_FUSE)
-            expected |= table[i].minor == device && fuse_type(table[i].type);
-        else
-            for (unsigned n = 0; n < 2; n++)
-                expected |= table[i].id == top[chosen[n]] && countable(table[i].type) &&
-                            (id ? table[i].id == id : table[i].minor == device);
-    }
-    /* The kernel writes the lines as the mounts were made. In any other order, parents tell stacks of two apart. */
-    if (info.device_seen != seen || info.root_found != seen)
-        fail("device 0:%u in\n%.*s", device, (int)size, text);
-    if (mountinfo_in_scope(&info, id) != expected && (!shuffled || highest <= 2))
-        fail("device 0:%u mount %u scope '%s' in\n%.*s: not %d", device, id, wanted, (int)size, text, expected);
-    free(text);
-}
-
-/* No meaning, but no bad access either. */
-static void mountinfo_noise(void)
-{
-    static const char *const pieces[] = {"1 ", "0:44 ", "/ ", "/mnt ", "- ", "-", "fuse", "\n", "\\", "\\04", "\\777", " ",
-                                         "99999999999999999999999 ", "\xff"};
-    char *text = RANDOM_TEXT(pieces, 40), root[4];
-    struct scope in;
-    scope_parse(&in, "/mnt:/");
-    struct mountinfo info = {.scope = &in, .scope_text = "/mnt:/", .device = 44, .root = root, .root_size = sizeof root};
-    mountinfo_begin(&info);
-    mountinfo_feed(&info, text, strlen(text));
-    mountinfo_in_scope(&info, below(2));
-    free(text);
-}
-
-static int check_image(struct dl_phdr_info *object, size_t size, void *libc)
-{
-    struct image image;
-    (void)size;
-    if (!object->dlpi_name || !strstr(object->dlpi_name, "/libc.so"))
-        return 0;
-    if (!image_open(&image, object))
-        fail("libc cannot be read");
-    static const char *const names[] = {
-#define ENTRY(name, shape, layout, relative) #name,
-#include "symbols.def"
-#undef ENTRY
-        "gnu_get_libc_version", "__libc_start_main", "malloc", "no_such_function", "", "environ", "regexec"};
-    for (unsigned both = 0; both < 2; both++) {
-        for (unsigned i = 0; i < sizeof names / sizeof *names; i++) {
-            void *expected = strcmp(names[i], "environ") ? dlsym(libc, names[i]) : NULL; /* not a function */
-            if (image_function(&image, names[i]) != expected)
-                fail("%s is not where dlsym finds it", names[i]);
-        }
-        if (!image.sysv_hash)
-            break;
-        image.gnu_hash = NULL;
-    }
-    return 1;
+    for (unsigned i = 0; i < FACTS; i++)
+        known_remove(&facts[i]);
 }
 
 int main(int argc, char **argv)
@@ -370,14 +253,15 @@ int main(int argc, char **argv)
         environment_property();
         name_property();
         cache_property();
+        known_property();
         mountinfo_property();
         mountinfo_noise();
+        walk_property();
     }
     if (directory_nlink_parse("1") != 1 || directory_nlink_parse("2") != 2 || directory_nlink_parse("12") ||
         directory_nlink_parse("") || directory_nlink_parse("3"))
         fail("directory_nlink_parse");
-    if (!dl_iterate_phdr(check_image, dlopen("libc.so.6", RTLD_NOW | RTLD_NOLOAD)))
-        fail("libc was not found");
+    images_in_memory(rounds);
     printf("passed\n");
     return 0;
 }

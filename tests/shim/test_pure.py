@@ -10,8 +10,8 @@ from harness.capability import require
 from harness.preload import bare
 from harness.table import SHIM_SOURCES
 
-PURE = ["config.c", "name.c", "mountinfo.c", "image.c", "scope.c"]
-DRIVER = Path(__file__).parents[1] / "probe" / "pure.c"
+PURE = ["config.c", "name.c", "mountinfo.c", "image.c", "scope.c", "known.c", "mounts.c", "kernel.c"]
+DRIVER = [Path(__file__).parents[1] / "probe" / name for name in ("pure.c", "pure_mounts.c", "pure_images.c")]
 SANITIZERS = ["-fsanitize=address,undefined", "-fno-sanitize-recover=all", "-fno-omit-frame-pointer"]
 
 
@@ -19,7 +19,7 @@ SANITIZERS = ["-fsanitize=address,undefined", "-fno-sanitize-recover=all", "-fno
 def driver(build_folder: Path) -> Path:
     require("cc")
     program = build_folder / "pure"
-    sources = [str(DRIVER), *(str(SHIM_SOURCES / name) for name in PURE)]
+    sources = [*map(str, DRIVER), *(str(SHIM_SOURCES / name) for name in PURE)]
     flags = [
         "-std=gnu11",
         "-D_GNU_SOURCE",

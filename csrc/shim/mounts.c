@@ -1,0 +1,124 @@
+#include "mounts.h"
+
+/* The processes of /proc that are this thread; the first since Linux 3.17. */
+static const char threads[][18] = {"/proc/thread-self", "/proc/self"};
+enum { THREADS = sizeof threads / sizeof *threads };
+static const char working[THREADS][22] = {"/proc/thread-self/cwd", "/proc/self/cwd"};
+
+enum { EITHER_ID = K_STATX_MNT_ID | K_STATX_MNT_ID_UNIQUE };
+
+static void append(char **end, const char *text)
+{
+    while (*text)
+        *(*end)++ = *text++;
+    **end = '\0';
+}
+
+static void append_number(char **end, unsigned number)
+{
+    char digits[12], *digit = digits + sizeof digits - 1;
+    *digit = '\0';
+    do {
+        *--digit = (char)('0' + number % 10);
+    } while (number /= 10);
+    append(end, digit);
+}
+
+/* A file of /proc of this thread: "/proc/thread-self/fd/N" */
+struct proc_link {
+    char text[44];
+};
+
+static struct proc_link link_of(unsigned thread, const char *folder, int fd)
+{
+    struct proc_link link;
+    char *end = link.text;
+    append(&end, threads[thread]);
+    append(&end, folder);
+    if (fd >= 0)
+        append_number(&end, (unsigned)fd);
+    return link;
+}
+
+/* Open a file of this thread's in /proc to read. */
+static int open_own(const char *name, int fd)
+{
+    int file = -1;
+    for (unsigned thread = 0; file < 0 && thread < THREADS; thread++)
+        file = kernel_open(K_AT_FDCWD, link_of(thread, name, fd).text, K_O_RDONLY);
+    return file;
+}
+
+bool mounts_read(struct mountinfo *info)
+{
+    mountinfo_begin(info);
+    int file = open_own("/mountinfo", -1);
+    if (file < 0)
+        return false;
+    char piece[1024]; /* small: the host may be on a signal stack */
+    long got;
+    while ((got = kernel_read(file, piece, sizeof piece)) > 0)
+        mountinfo_feed(info, piece, (size_t)got);
+    kernel_close(file);
+    return got == 0;
+}
+
+long mounts_path(int fd, char *path, size_t size)
+{
+    long length = -1;
+    for (unsigned thread = 0; length < 0 && thread < THREADS; thread++)
+        length = fd < 0 ? kernel_readlink(working[thread], path, size)
+                        : kernel_readlink(link_of(thread, "/fd/", fd).text, path, size);
+    return length > 0 && path[0] == '/' ? length : -1;
+}
+
+/* The mount's number, of the kinds in `mask`, or 0; `attributes` are STATX_ATTR_* that must be set. */
+static uint64_t ask_statx(int dirfd, const char *path, int flags, unsigned mask, uint64_t attributes)
+{
+    char answer[STATX_STRUCT_SIZE] __attribute__((aligned(8))) = {0};
+    path = path ? path : "";
+    flags = (flags & K_AT_SYMLINK_NOFOLLOW) | K_AT_NO_AUTOMOUNT | K_AT_STATX_DONT_SYNC | (*path ? 0 : K_AT_EMPTY_PATH);
+    if (kernel_call(NR_STATX, dirfd, (long)path, flags, mask, (long)answer) != 0 ||
+        (FIELD(answer, STATX_AT_ATTRIBUTES, field64) & attributes) != attributes)
+        return 0;
+    return FIELD(answer, STATX_AT_MASK, field32) & mask ? FIELD(answer, STATX_AT_MNT_ID, field64) : 0;
+}
+
+/* The number behind "mnt_id:" in the fdinfo of a descriptor (Linux 3.15). */
+static uint64_t ask_fdinfo(int fd)
+{
+    static const char label[] = "mnt_id:";
+    char text[256];
+    int file = open_own("/fdinfo/", fd);
+    if (file < 0)
+        return 0;
+    long got = kernel_read(file, text, sizeof text - 1);
+    kernel_close(file);
+    uint64_t id = 0;
+    for (long at = 0, matched = 0; at < got; at++) {
+        if (label[matched])
+            matched = text[at] == label[matched] ? matched + 1 : text[at] == label[0];
+        else if (text[at] >= '0' && text[at] <= '9')
+            id = id * 10 + (uint64_t)(text[at] - '0');
+        else if (id || text[at] == '\n')
+            break;
+    }
+    return id;
+}
+
+uint64_t mounts_id(int dirfd, const char *path, int flags)
+{
+    uint64_t id = ask_statx(dirfd, path, flags, K_STATX_MNT_ID, 0);
+    return id || dirfd < 0 || (path && *path) ? id : ask_fdinfo(dirfd);
+}
+
+uint64_t mounts_identity(int dirfd, const char *path, int flags)
+{
+    uint64_t id = ask_statx(dirfd, path, flags, EITHER_ID, 0);
+    return id ? id : mounts_id(dirfd, path, flags);
+}
+
+bool mounts_starts_at(int dirfd, const char *path, uint64_t identity)
+{
+    return ask_statx(dirfd, path, K_AT_SYMLINK_NOFOLLOW, EITHER_ID, K_STATX_ATTR_MOUNT_ROOT) == identity;
+}

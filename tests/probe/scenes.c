@@ -1,0 +1,132 @@
+/* Verbs that take something away from the process: descriptors, system calls, privileges, its root; and one that
+ * watches a descriptor meanwhile. */
+#define _GNU_SOURCE
+#include "probe.h"
+
+#include <errno.h>
+#include <fcntl.h>
+#include <signal.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/prctl.h>
+#include <sys/resource.h>
+#include <sys/stat.h>
+#include <sys/syscall.h>
+#include <sys/time.h>
+#include <unistd.h>
+
+int do_euid(const struct options *options, const char *user)
+{
+    (void)options;
+    return seteuid((uid_t)atoi(user));
+}
+
+int do_chroot(const struct options *options, const char *path)
+{
+    (void)options;
+    return chroot(path);
+}
+
+/* Descriptors below this number alone. */
+int do_limit(const struct options *options, const char *number)
+{
+    struct rlimit limit;
+    (void)options;
+    if (getrlimit(RLIMIT_NOFILE, &limit) != 0)
+        return -1;
+    limit.rlim_cur = (rlim_t)atoi(number);
+    return setrlimit(RLIMIT_NOFILE, &limit);
+}
+
+/* Take all descriptors but so many. */
+int do_fill(const struct options *options, const char *left)
+{
+    int last = -1, fd;
+    (void)options;
+    while ((fd = open("/dev/null", O_RDONLY)) >= 0)
+        last = fd;
+    for (int i = atoi(left); i > 0; i--)
+        close(last--);
+    return errno == EMFILE ? 0 : -1;
+}
+
+/* One line: the numbers of all descriptors. */
+int do_list(const struct options *options, const char *label)
+{
+    (void)options;
+    printf("descriptors\t%s\t", label);
+    for (int fd = 0; fd < 20000; fd++)
+        if (fcntl(fd, F_GETFD) >= 0)
+            printf("%d ", fd);
+    printf("\n");
+    return 0;
+}
+
+/* A filter program (linux/filter.h, linux/seccomp.h, which musl has not). */
+enum { LOAD_WORD = 0x20, JUMP_IF_EQUAL = 0x15, RETURN = 0x06, FILTER_MODE = 2, FAIL_WITH = 0x50000, ALLOW = 0x7fff0000 };
+struct instruction {
+    uint16_t code;
+    uint8_t if_true, if_false;
+    uint32_t value;
+};
+
+/* NAME=ERRNO: that system call fails from now on. */
+int do_deny(const struct options *options, const char *rule)
+{
+    static const struct {
+        const char *name;
+        unsigned number;
+    } calls[] = {{"fcntl", SYS_fcntl},       {"statx", SYS_statx},         {"prlimit64", SYS_prlimit64},
+                 {"openat2", 437},           {"readlinkat", SYS_readlinkat}, {"newfstatat", SYS_newfstatat}};
+    const char *equals = strchr(rule, '=');
+    (void)options;
+    for (size_t i = 0; equals && i < sizeof calls / sizeof *calls; i++) {
+        if (strncmp(calls[i].name, rule, (size_t)(equals - rule)) != 0)
+            continue;
+        struct instruction filter[] = {
+            {LOAD_WORD, 0, 0, 0}, /* the number of the call */
+            {JUMP_IF_EQUAL, 0, 1, calls[i].number},
+            {RETURN, 0, 0, FAIL_WITH | (unsigned)atoi(equals + 1)},
+            {RETURN, 0, 0, ALLOW},
+        };
+        struct {
+            unsigned short length;
+            struct instruction *filter;
+        } program = {sizeof filter / sizeof *filter, filter};
+        return prctl(PR_SET_NO_NEW_PRIVS, 1, 0, 0, 0) || prctl(PR_SET_SECCOMP, FILTER_MODE, &program);
+    }
+    errno = EINVAL;
+    return -1;
+}
+
+static void interrupted(int number)
+{
+    (void)number;
+}
+
+/* fstat of the open file until `repeat` calls after the first count that is not 0 have been answered, with a signal
+ * each `interval` microseconds. */
+int watch(const struct options *options, int fd)
+{
+    unsigned long before = 0, zeros = 0, failed = 0, calls = 0, last = 0;
+    struct sigaction action = {.sa_handler = interrupted};
+    struct itimerval timer = {{0, (suseconds_t)options->interval}, {0, (suseconds_t)options->interval}};
+    sigaction(SIGALRM, &action, NULL);
+    setitimer(ITIMER_REAL, &timer, NULL);
+    for (unsigned long tries = 0; calls < options->repeat && tries < 3ul * options->repeat; tries++) {
+        struct stat st;
+        if (fstat(fd, &st) != 0) {
+            failed++;
+            continue;
+        }
+        last = (unsigned long)st.st_nlink;
+        if (!calls && !last)
+            before++;
+        else
+            calls++, zeros += !last;
+    }
+    setitimer(ITIMER_REAL, &(struct itimerval){{0, 0}, {0, 0}}, NULL);
+    printf("storm\twatch\tcalls=%lu\tzeros_before=%lu\tzeros=%lu\tfailed=%lu\tlast=%lu\n", calls, before, zeros, failed, last);
+    return 0;
+}
