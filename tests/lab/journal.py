@@ -1,0 +1,42 @@
+"""One account of all that happened, in the order of time, from sources that each write in their own way."""
+
+from __future__ import annotations
+
+import re
+import time
+from calendar import timegm
+
+# "2025-01-31T23:59:59Z mounter: ..."
+MOUNTER_LINE = re.compile(r"^(\d{4}-\d\d-\d\dT\d\d:\d\d:\d\dZ) (mounter: .*)$")
+
+
+class Journal:
+    """Entries of seconds since 1970, who, and what."""
+
+    def __init__(self, entries: list[tuple[float, str, str]] | None = None) -> None:
+        self._entries = entries or []
+
+    def copy(self) -> Journal:
+        return Journal(list(self._entries))
+
+    @property
+    def begin(self) -> float:
+        return min(moment for moment, _, _ in self._entries)
+
+    def add(self, moment: float, who: str, what: str) -> None:
+        self._entries.append((moment, who, what))
+
+    def note(self, what: str) -> float:
+        """An event of now, whose time it returns."""
+        moment = time.time()
+        self.add(moment, "lab", what)
+        return moment
+
+    def add_mounter(self, who: str, log: str) -> None:
+        for line in log.splitlines():
+            if found := MOUNTER_LINE.match(line):
+                self.add(timegm(time.strptime(found[1], "%Y-%m-%dT%H:%M:%SZ")), who, found[2])
+
+    def __str__(self) -> str:
+        entries = sorted(self._entries, key=lambda entry: entry[0])
+        return "\n".join(f"{moment - self.begin:8.2f} {who:11} {what}" for moment, who, what in entries)
