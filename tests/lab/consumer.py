@@ -21,7 +21,7 @@ IPTABLES = "iptables-legacy -w"
 FILM, HELD, PICTURE, FOLDER = "film one.mkv", "film two.mkv", "poster.jpg", "shows/season 1"
 
 
-@dataclass
+@dataclass(eq=False)
 class Consumer:
     name: str
     machine: Machine

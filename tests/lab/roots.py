@@ -11,28 +11,33 @@ from pathlib import Path
 from harness import processes
 
 CACHE = Path(__file__).parents[2] / "build" / "lab"
-MERGED_USR = Path("/usr/share/mmdebstrap/hooks/merged-usr")
+# Links for /bin, /lib and /sbin, which base-files would bring with its scripts.
+MERGED_USR = "/usr/share/mmdebstrap/hooks/merged-usr"
 # Besides Samba what the entrypoint runs. Nothing is configured, so what essential packages would bring by
-# their scripts is made by server.py.
+# their scripts is made by container.py.
 PACKAGES = (
     *("samba", "smbclient", "samba-vfs-modules"),
     *("base-passwd", "coreutils", "dash", "findutils", "grep", "libc-bin", "sed", "util-linux"),
+)
+# From the mirror that mmdebstrap takes for the suite itself.
+ADD_BACKPORTS = (
+    "sed -n 's/^\\(deb .*\\) {suite} main$/\\1 {suite}-backports main/p' \"$1/etc/apt/sources.list\""
+    ' >"$1/etc/apt/sources.list.d/backports.list"'
 )
 
 
 @dataclass(frozen=True)
 class Release:
-    """Where a Samba comes from: a suite of Debian, or of its backports."""
+    """Where a Samba comes from: a suite of Debian, or the backports to it."""
 
     suite: str
     backports: bool = False
-    more: tuple[str, ...] = ()
 
 
 RELEASES = {
     "bookworm": Release("bookworm"),
-    "trixie": Release("trixie", more=("base-files",)),
-    "trixie-backports": Release("trixie", backports=True, more=("base-files",)),
+    "trixie": Release("trixie"),
+    "trixie-backports": Release("trixie", backports=True),
 }
 
 
@@ -51,9 +56,10 @@ def obtain(name: str) -> Path:
 
 
 def _command(release: Release, target: Path) -> list[str]:
-    packages = ",".join([*PACKAGES, *release.more])
-    command = ["mmdebstrap", "--quiet", "--variant=extract", f"--include={packages}"]
-    if MERGED_USR.is_dir():
-        command.append(f"--hook-dir={MERGED_USR}")
-    command += [release.suite, os.fspath(target)]
-    return command
+    options = [f"--include={','.join(PACKAGES)}", f"--hook-dir={MERGED_USR}"]
+    if release.backports:
+        options += [
+            f"--setup-hook={ADD_BACKPORTS.format(suite=release.suite)}",
+            f'--aptopt=APT::Default-Release "{release.suite}-backports"',
+        ]
+    return ["mmdebstrap", "--quiet", "--variant=extract", *options, release.suite, os.fspath(target)]

@@ -14,7 +14,7 @@ from harness import gofuse, processes
 
 from . import container
 from .container import Container, Image
-from .network import Namespaces, Switch, namespaces
+from .network import TIED, Namespaces, Switch, namespaces
 
 
 @dataclass(frozen=True)
@@ -95,7 +95,7 @@ class Node:
 
     def _start(self, command: list[str], name: str) -> subprocess.Popen[Any]:
         with (self.folder / name).open("ab") as out:
-            daemon = processes.start(self.here.inside(*command), stdout=out, stderr=out)
+            daemon = processes.start([*TIED, *self.here.inside(*command)], stdout=out, stderr=out)
         self._daemons.append(daemon)
         return daemon
 
