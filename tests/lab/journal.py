@@ -11,20 +11,21 @@ MOUNTER_LINE = re.compile(r"^(\d{4}-\d\d-\d\dT\d\d:\d\d:\d\dZ) (mounter: .*)$")
 
 
 class Journal:
-    """Entries of seconds since 1970, who, and what."""
+    """Entries of seconds since 1970, who, and what, from the begin of the journal on."""
 
-    def __init__(self, entries: list[tuple[float, str, str]] | None = None) -> None:
-        self._entries = entries or []
+    def __init__(self, begin: float | None = None) -> None:
+        self.begin = time.time() if begin is None else begin
+        self._entries: list[tuple[float, str, str]] = []
 
     def copy(self) -> Journal:
-        return Journal(list(self._entries))
-
-    @property
-    def begin(self) -> float:
-        return min(moment for moment, _, _ in self._entries)
+        other = Journal(self.begin)
+        other._entries = list(self._entries)
+        return other
 
     def add(self, moment: float, who: str, what: str) -> None:
-        self._entries.append((moment, who, what))
+        """An entry from before the begin is left out."""
+        if moment >= self.begin:
+            self._entries.append((moment, who, what))
 
     def note(self, what: str) -> float:
         """An event of now, whose time it returns."""

@@ -31,6 +31,7 @@ SETTLING = 20.0
 
 @dataclass
 class Lab:
+    samba: str  # of roots.RELEASES
     model: Model
     switch: network.Switch
     nodes: dict[str, server.Node]
@@ -39,10 +40,9 @@ class Lab:
     container: Container
     journal: Journal = field(default_factory=Journal)
 
-    def begin(self, what: str) -> None:
-        """Begin a drill: with new witnesses, who see that all is well, and a new account."""
+    def begin_drill(self) -> None:
+        """New witnesses, who see that all is well, and a new account."""
         self.journal = Journal()
-        self.journal.note(what)
         for consumer in self.consumers.values():
             consumer.start_witness()
         if not self.wait_until_good(self.journal.begin, SETTLING):
@@ -94,6 +94,13 @@ class Lab:
             journal.add_mounter(consumer.name, consumer.mounter_log())
         return str(journal)
 
+    def keep_account(self, name: str) -> Path:
+        """Write the account where it outlives the lab."""
+        file = roots.CACHE / "accounts" / f"{name}-{self.samba}.txt"
+        file.parent.mkdir(exist_ok=True)
+        file.write_text(f"{self.account()}\n")
+        return file
+
 
 @contextlib.contextmanager
 def running(folder: Path, fuse_program: Path, shim: Path, samba: str) -> Iterator[Lab]:
@@ -124,7 +131,7 @@ def running(folder: Path, fuse_program: Path, shim: Path, samba: str) -> Iterato
             node.serve_fuse()
         first = nodes[SERVERS[0]]
         container = first.start_container()
-        lab = Lab(model, switch, nodes, consumers, first, container)
+        lab = Lab(samba, model, switch, nodes, consumers, first, container)
         for consumer in consumers.values():
             consumer.machine.wait_until_booted()
         container.wait_until_healthy()
