@@ -11,16 +11,21 @@ TEST_PACKAGES := $(DEMO_PACKAGES) golang-go golang-github-hanwen-go-fuse-dev mus
 	libfuse2 rdiff-backup rdiff-backup-fs \
 	strace valgrind libfaketime fakeroot libjemalloc2 perl rsync bindfs binutils attr libcap2-bin \
 	podman runc buildah mmdebstrap catatonit s6 \
-	qemu-system-x86 user-mode-linux busybox-static cifs-utils kmod
+	qemu-system-x86 busybox-static cifs-utils kmod \
+	user-mode-linux iproute2 iptables
 BENCH_PACKAGES := $(TEST_PACKAGES) bfs fd-find findutils
 
-.PHONY: demo test check lint bench wheel docs clean
+.PHONY: demo test lab check lint bench wheel docs clean
 
 demo: $(VENV)/.system-demo $(VENV)/.installed
 	$(BIN)/nlinkshim demo
 
 test: $(VENV)/.system-test $(VENV)/.developed
 	$(BIN)/pytest $(PYTEST_ARGUMENTS)
+
+# what consumers see when servers fail, with the Samba of a Debian release: make lab SAMBA=trixie
+lab: $(VENV)/.system-test $(VENV)/.developed
+	NLINKSHIM_LAB_SAMBA=$(SAMBA) $(BIN)/pytest -q tests/lab $(PYTEST_ARGUMENTS)
 
 # the fast inner loop: what needs no mount
 check: $(VENV)/.developed
@@ -35,7 +40,7 @@ lint: $(VENV)/.system-test $(VENV)/.developed
 	$(BIN)/ruff format --check .
 	$(BIN)/mypy
 	sh wheels/lint-native.sh
-	shellcheck .ci/run wheels/*.sh tests/guest/*.sh
+	shellcheck .ci/run wheels/*.sh tests/guest/*.sh tests/lab/*.sh
 
 bench: $(VENV)/.system-bench $(VENV)/.developed
 	$(BIN)/python -m bench $(BENCH_ARGUMENTS)

@@ -21,6 +21,16 @@ GUEST_PROGRAMS = {
     "mount.cifs": "cifs-utils",
     "modprobe": "kmod",
 }
+LAB_PROGRAMS = {
+    "linux.uml": "user-mode-linux",
+    "mount.cifs": "cifs-utils",
+    "iptables-legacy": "iptables",
+    "ip": "iproute2",
+    "modprobe": "kmod",
+    "mmdebstrap": "mmdebstrap",
+    "gcc": "gcc",
+    "smbclient": "smbclient",
+}
 LIBRARY_FOLDERS = [Path("/usr/lib/x86_64-linux-gnu"), Path("/usr/lib64"), Path("/usr/lib")]
 
 
@@ -88,6 +98,16 @@ def _guest() -> str | None:
     return None
 
 
+def _lab() -> str | None:
+    """Guests of User-mode Linux, the switch between them, and servers on it."""
+    try:
+        os.close(os.open("/dev/net/tun", os.O_RDWR | os.O_CLOEXEC))
+    except OSError as error:
+        return f"/dev/net/tun cannot be opened: {error.strerror}"
+    programs = (_program(name, package)() for name, package in LAB_PROGRAMS.items())
+    return next(filter(None, programs), None) or _root() or _go_fuse() or _overlay()
+
+
 CAPABILITIES: dict[str, Callable[[], str | None]] = {
     "root": _root,
     "fuse": _fuse,
@@ -104,6 +124,7 @@ CAPABILITIES: dict[str, Callable[[], str | None]] = {
     "i686-gcc": _program("i686-linux-gnu-gcc", "gcc-i686-linux-gnu, libc6-dev-i386-cross"),
     "setcap": _program("setcap", "libcap2-bin"),
     "guest": _guest,
+    "lab": _lab,
     "smbd": _program("smbd", "samba"),
     "smbclient": _program("smbclient", "smbclient"),
     "podman": _program("podman", "podman"),

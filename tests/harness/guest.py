@@ -5,7 +5,7 @@
         print(machine.run("ls /mnt/dfs").output)
 
 It needs no hardware virtualisation, no root and no disk. 10.0.2.2 is the host's loopback. Commands run as
-root in dash, with busybox' applets; tests/guest/init.sh is the other end.
+root in dash, with busybox' applets; tests/guest/channel.sh is the other end.
 """
 
 from __future__ import annotations
@@ -65,8 +65,15 @@ class Job:
 class Machine:
     """A booted guest."""
 
-    def __init__(self, process: subprocess.Popen[Any], channel: socket.socket, logs: list[Path]) -> None:
+    def __init__(
+        self,
+        process: subprocess.Popen[Any],
+        channel: socket.socket,
+        logs: list[Path],
+        program: str = "qemu",
+    ) -> None:
         self._process = process
+        self._program = program
         self._channel = channel
         self._logs = logs
         self._received = b""
@@ -131,7 +138,8 @@ class Machine:
             except TimeoutError:
                 return None
             if not received:
-                raise RuntimeError(self.explain(f"the guest ended, qemu with {self._process.wait(5)}"))
+                status = self._process.wait(5)
+                raise RuntimeError(self.explain(f"the guest ended, {self._program} with {status}"))
             self._received += received
         line, self._received = self._received.split(b"\n", 1)
         return line

@@ -14,6 +14,7 @@ from . import guest_kernel, processes
 from .guest_kernel import Kernel
 
 INIT = Path(__file__).parent.parent / "guest" / "init.sh"
+CHANNEL = INIT.with_name("channel.sh")
 # Besides busybox what it lacks, and before its applets what scripts rely on: its timeout ends with 143 in
 # place of 124, its shell and its unshare start its own applets rather than any other program.
 PROGRAMS = (
@@ -40,7 +41,7 @@ def build(target: Path, kernel: Kernel, files: Mapping[str, Path | str]) -> None
     for module in loaded:
         (root / "modules" / _plain_name(module)).write_bytes(_plain_bytes(module))
     (root / "modules/order").write_text("".join(f"{_plain_name(module)}\n" for module in loaded))
-    for name, content in {"/init": INIT, **files}.items():
+    for name, content in {"/init": INIT, "/channel.sh": CHANNEL, **files}.items():
         file = root / name.lstrip("/")
         file.parent.mkdir(parents=True, exist_ok=True)
         file.write_bytes(content.read_bytes() if isinstance(content, Path) else content.encode())

@@ -12,7 +12,7 @@ from pathlib import Path
 from . import processes
 
 KERNEL = "linux.uml"
-WIDE_REGISTERS = Path(__file__).parent.parent / "probe" / "wide_registers.c"
+XSTATE = Path(__file__).parent.parent / "probe" / "xstate.c"
 
 # The guest sees this machine's files, but must not write to them.
 PREAMBLE = """\
@@ -31,13 +31,19 @@ sleep 10
 """
 
 
+def build_preload(folder: Path) -> Path:
+    """Compile xstate.c, without which kernels before 6.13 do not run on every processor."""
+    library = folder / "xstate.so"
+    processes.run(["gcc", "-O2", "-Wall", "-Werror", "-shared", "-fPIC", "-o", str(library), str(XSTATE)])
+    return library
+
+
 def run(script: str, folder: Path, kernel: str | None = None, timeout: float = 60.0) -> list[str]:
     """Run the lines of shell as the guest's init, as root. Returns what they printed.
 
     /dev/shm is writable. `folder` holds what the guest needs meanwhile.
     """
-    preload = folder / "wide_registers.so"
-    processes.run(["gcc", "-O2", "-shared", "-fPIC", "-o", str(preload), str(WIDE_REGISTERS)])
+    preload = build_preload(folder)
     init = folder / "init"
     init.write_text(PREAMBLE + script + POSTAMBLE)
     init.chmod(0o755)

@@ -1,0 +1,34 @@
+"""One lab a module: what a test leaves broken there is no other module's business."""
+
+from __future__ import annotations
+
+import os
+from collections.abc import Iterator
+from pathlib import Path
+
+import pytest
+from harness import mounts
+from harness.capability import require
+from harness.preload import Shim
+
+from lab import lab as laboratory
+from lab import roots
+
+
+@pytest.fixture(scope="session")
+def samba_release() -> str:
+    """The Samba that serves: NLINKSHIM_LAB_SAMBA, one of roots.RELEASES."""
+    name = os.environ.get("NLINKSHIM_LAB_SAMBA") or "bookworm"
+    assert name in roots.RELEASES, f"NLINKSHIM_LAB_SAMBA={name}; expected one of {', '.join(roots.RELEASES)}"
+    return name
+
+
+@pytest.fixture(scope="module")
+def lab(request: pytest.FixtureRequest, shim: Shim, samba_release: str) -> Iterator[laboratory.Lab]:
+    require("lab")
+    program: Path = request.getfixturevalue("gofuse_program")
+    with (
+        mounts.temporary_folder("nlinkshim-lab-") as folder,
+        laboratory.running(folder, program, shim.path, samba_release) as lab,
+    ):
+        yield lab

@@ -1,0 +1,164 @@
+"""The lab, whole: two server nodes, two consumers, the switch between them and one address of the service."""
+
+from __future__ import annotations
+
+import contextlib
+import shutil
+import time
+from collections.abc import Iterator
+from dataclasses import dataclass, field
+from pathlib import Path
+
+from harness import processes
+from harness.uml import build_preload
+
+from nlinkshim.generator import Settings, generate
+from nlinkshim.generator.model import Model
+
+from . import network, outages, roots, server, uml
+from .consumer import SERVICE_ADDRESS, Consumer
+from .container import Container, make_image
+from .journal import Journal
+
+NETWORK = "10.77.0."
+PASSWORD = "pass,word of 'media'"  # noqa: S105
+# A witness may be root, whom no mode of a folder stops, or a media server's user.
+WITNESS_UIDS = {"consumer-1": 0, "consumer-2": 1000}
+SERVERS = ("server-1", "server-2")
+# seconds, on busy processors
+MOUNTING = 40.0
+SETTLING = 20.0
+
+
+@dataclass
+class Lab:
+    samba: str  # of roots.RELEASES
+    model: Model
+    switch: network.Switch
+    nodes: dict[str, server.Node]
+    consumers: dict[str, Consumer]
+    node: server.Node  # that serves
+    container: Container
+    journal: Journal = field(default_factory=Journal)
+
+    def begin_drill(self) -> None:
+        """New witnesses, who see that all is well, and a new account."""
+        self.journal = Journal()
+        for consumer in self.consumers.values():
+            consumer.start_witness()
+        if not self.wait_until_good(self.journal.begin, SETTLING):
+            raise AssertionError(f"before the drill the consumers do not see the share:\n{self.account()}")
+        self.journal.note("all is well")
+
+    def start_container(self, node: server.Node) -> None:
+        """Serve from this node, in place of the container that was ended; the service follows when the health
+        check has passed."""
+        self.node, self.container = node, node.start_container()
+        self.container.wait_until_healthy()
+        self.journal.note(f"smbd on {node.name} is healthy")
+        self.set_endpoint(node)
+
+    def set_endpoint(self, node: server.Node | None) -> None:
+        """Make the service lead to this node, or nowhere."""
+        for consumer in self.consumers.values():
+            consumer.set_endpoint(node.address if node else None)
+        self.journal.note(f"the service leads to {node.name if node else 'nobody'}")
+
+    def looks(self, since: float = 0.0) -> list[outages.Look]:
+        return [
+            look for consumer in self.consumers.values() for look in consumer.looks() if look.begin >= since
+        ]
+
+    def outages(self, since: float) -> list[outages.Outage]:
+        return outages.outages(self.looks(since), time.time())
+
+    def wait_until_good(self, since: float, timeout: float) -> bool:
+        """Whether every look of every consumer is good again within `timeout` seconds after `since`."""
+        deadline = since + timeout
+        while not outages.good_since(self.looks(since), since, self.consumers):
+            if time.time() > deadline:
+                return False
+            time.sleep(0.3)
+        return True
+
+    def account(self) -> str:
+        """All that was noted, in the order of time: events, outages, the logs of containers and mounters."""
+        journal = self.journal.copy()
+        for outage in self.outages(0.0):
+            journal.add(outage.begin, outage.consumer, f"{outage.look} begins to fail: {outage.kinds[0]}")
+            journal.add(outage.end, outage.consumer, str(outage))
+        for node in self.nodes.values():
+            for container in node.containers:
+                for moment, line in container.stamped_log():
+                    journal.add(moment, node.name, line)
+        for consumer in self.consumers.values():
+            journal.add_mounter(consumer.name, consumer.mounter_log())
+        return str(journal)
+
+    def keep_account(self, name: str) -> Path:
+        """Write the account where it outlives the lab."""
+        file = roots.CACHE / "accounts" / f"{name}-{self.samba}.txt"
+        file.parent.mkdir(exist_ok=True)
+        file.write_text(f"{self.account()}\n")
+        return file
+
+
+@contextlib.contextmanager
+def running(folder: Path, fuse_program: Path, shim: Path, samba: str) -> Iterator[Lab]:
+    """Set the lab up, below `folder`, with this release of roots.RELEASES, until all consumers see the share.
+    Both servers have the FUSE mount, the first also the container."""
+    settings = Settings.of({"consumer": "daemonset"})
+    model = Model.of(settings)
+    generate("kubernetes", folder / "generated", settings)
+    parts = _parts(folder, model, samba, fuse_program, shim)
+    guests = folder / "guests"
+    _fill(guests, model, parts)
+    with contextlib.ExitStack() as stack:
+        switch = stack.enter_context(network.switch())
+        preload = build_preload(folder)
+        consumers = {}
+        for number, (name, uid) in enumerate(WITNESS_UIDS.items()):
+            machine = stack.enter_context(
+                uml.launched(switch, name, f"{NETWORK}{11 + number}", guests, preload)
+            )
+            consumers[name] = Consumer(name, machine, model, uid)
+        nodes = {
+            name: stack.enter_context(
+                server.node(switch, name, f"{NETWORK}{1 + number}", folder / name, parts)
+            )
+            for number, name in enumerate(SERVERS)
+        }
+        for node in nodes.values():
+            node.serve_fuse()
+        first = nodes[SERVERS[0]]
+        container = first.start_container()
+        lab = Lab(samba, model, switch, nodes, consumers, first, container)
+        for consumer in consumers.values():
+            consumer.machine.wait_until_booted()
+        container.wait_until_healthy()
+        lab.set_endpoint(first)
+        for consumer in consumers.values():
+            consumer.start_mounter()
+        for consumer in consumers.values():
+            processes.wait_until(consumer.mounted, MOUNTING, f"mounting in {consumer.name}")
+        yield lab
+
+
+def _parts(folder: Path, model: Model, samba: str, fuse_program: Path, shim: Path) -> server.Parts:
+    generated, secrets = folder / "generated" / "image", folder / "secrets"
+    image = make_image(model, generated, roots.obtain(samba), folder / "layer", shim)
+    secrets.mkdir()
+    for user in model.users:
+        (secrets / user.name).write_text(f"{PASSWORD}\n")
+        (secrets / user.name).chmod(0o400)
+    return server.Parts(image, generated / "mounter", secrets, fuse_program)
+
+
+def _fill(guests: Path, model: Model, parts: server.Parts) -> None:
+    """What the guests find in /run/lab."""
+    guests.mkdir()
+    shutil.copytree(parts.secrets, guests / "secrets")
+    shutil.copy(parts.mounter, guests)
+    for program in ("witness.py", "storm.py"):
+        shutil.copy(Path(__file__).with_name(program), guests)
+    (guests / "hosts").write_text(f"127.0.0.1 localhost\n{SERVICE_ADDRESS} {model.service_host}\n")
