@@ -52,8 +52,8 @@ def _ask_while_stopped(probe: Probe, outer: mounts.FuseMount, words: list[object
 def test_a_known_lie_while_the_mount_around_is_stopped(
     stopped_outer, the_probe: Probe, shim, rule: str, name: str
 ):
-    """Shown to be a lie before, it stays one; and nobody asks the daemon that is stopped. A folder shows it for
-    all of a file system that lies as a whole; a lone file of another cannot be shown past the outer mount."""
+    """Shown to be a lie before, it stays one; and nobody asks the daemon that is stopped. A folder shows it
+    for all of a file system that lies as a whole; a lone file of another cannot be shown past the outer."""
     with stopped_outer(rule) as (outer, inner):
         words = [*_open(inner / "d00001"), "fstat", "@", *_open(inner / name), "fstat", "@"]
         words += ["pause", "now", "repeat=200", "fstat", "@"]
