@@ -13,7 +13,8 @@ from pathlib import Path
 import pytest
 from harness import gofuse
 from harness.cli import nlinkshim
-from harness.images import PASSWORD, SHIM, USER, Container, Image
+from harness.clients import PASSWORD, USER
+from harness.images import SHIM, Container, Image
 from smbprotocol.connection import Connection
 from smbprotocol.exceptions import AccessDenied
 from smbprotocol.session import Session

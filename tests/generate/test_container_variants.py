@@ -7,7 +7,8 @@ import re
 from pathlib import Path
 
 import pytest
-from harness.images import SHIM, USER, Container, Image, Store
+from harness.clients import USER
+from harness.images import SHIM, Container, Image, Store
 
 pytestmark = pytest.mark.timeout(300)  # the first test that needs an image builds it
 
