@@ -58,13 +58,14 @@ def musl(image: images.Builder) -> Iterator[Image]:
     (root / "usr/sbin").mkdir(parents=True)
     for place in ("usr/sbin/smbd", "usr/bin/find"):
         processes.run(["musl-gcc", "-O1", "-Wall", "-Werror", str(STANDIN), "-o", str(root / place)])
-    for script in ("entrypoint", "healthcheck"):
+    for script in ("entrypoint", "healthcheck", "samba-settings"):
         put(root / "usr/local/bin" / script, (folder / "image" / script).read_bytes())
-    for below in ("run/samba", "srv/fuse", "run/secrets/smb", "usr/local/lib", "tmp", "etc"):
+    for below in ("run/samba", "srv/fuse", "run/secrets/smb", "usr/local/lib", "tmp", "etc/samba"):
         (root / below).mkdir(parents=True)
     install(Path(SHIM), root, program="/usr/sbin/smbd")
     path = "ENV PATH=/usr/sbin:/usr/bin:/sbin:/bin"
-    text = f'FROM scratch\nCOPY root/ /\n{path}\nENTRYPOINT ["/usr/local/bin/entrypoint"]\n'
+    settings = 'RUN ["/usr/local/bin/samba-settings"]'
+    text = f'FROM scratch\nCOPY root/ /\n{path}\n{settings}\nENTRYPOINT ["/usr/local/bin/entrypoint"]\n'
     (folder / "image" / "Containerfile.musl").write_text(text)
     bud = ["buildah", "bud", "--format=docker", "--file", folder / "image" / "Containerfile.musl"]
     image.store.run(*bud, "--tag", f"localhost/nlinkshim-smbd:{name}", folder / "image")

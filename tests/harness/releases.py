@@ -142,7 +142,7 @@ class Release:
         secrets.mkdir(mode=0o700)
         for user in self.model.users:
             (secrets / user.name).write_text(PASSWORD)
-        self.in_image("/usr/local/bin/entrypoint --check-image")
+        self.in_image("/usr/local/bin/samba-settings && /usr/local/bin/entrypoint --check-image")
 
     def in_image(self, command: str, check: bool = True) -> subprocess.CompletedProcess[str]:
         """Run a shell command in the image as a build step does: what it changes there stays."""
