@@ -51,7 +51,6 @@ SOURCES = (
     Source("image/samba-settings.j2", mode=0o755),
     Source("image/entrypoint.j2", mode=0o755),
     Source("image/healthcheck.j2", mode=0o755),
-    Source("image/watch-shares.j2", mode=0o755, when=lambda model: bool(model.watched)),
     Source("image/mounter.j2", mode=0o755),
     Source("build.j2", mode=0o755),
     Source("run.j2", ("container",), mode=0o755),

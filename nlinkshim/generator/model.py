@@ -16,11 +16,11 @@ FIRST_UID = 1000
 
 @dataclass(frozen=True)
 class Share:
-    """One share. Rooted at the mount's parent, or (`watched`) inside the mount."""
+    """One share. Rooted at the mount's parent, or (`in_mount`) inside the mount."""
 
     name: str
     path: str
-    watched: bool
+    in_mount: bool
     inside: str  # the mount as its clients see it: a path below the share, or "" for the share itself
 
 
@@ -73,18 +73,13 @@ class Model:
     @property
     def parent_shared(self) -> bool:
         """Whether a share exports all that lies beside the mount."""
-        return any(not share.watched for share in self.shares)
-
-    @property
-    def watched(self) -> tuple[Share, ...]:
-        """The shares to close when the mount was replaced."""
-        return tuple(share for share in self.shares if share.watched)
+        return any(not share.in_mount for share in self.shares)
 
     @property
     def listed(self) -> str:
         """What the health check lists in the first share; it ends in * where any entry will do."""
         share = self.shares[0]
-        if not share.watched:
+        if not share.in_mount:
             return f"{share.inside}/{self.settings.sentinel or '*'}"
         sentinel = f"{self.mount}/{self.settings.sentinel}"
         below = sentinel.startswith(f"{share.path}/") and sentinel != f"{share.path}/"
@@ -138,7 +133,7 @@ class Model:
     def _client_subfolder(self) -> str:
         """The part of the FUSE mount that the consumers mount: "", or a path that begins with /."""
         share = self.shares[0]
-        return share.path.removeprefix(self.mount) if share.watched else ""
+        return share.path.removeprefix(self.mount) if share.in_mount else ""
 
     @property
     def consumer_path(self) -> str:

@@ -62,8 +62,7 @@ class Settings:
     shares: tuple[str, ...] = _key(
         ("dfs",),
         "shares, each NAME or NAME=SUBFOLDER. NAME alone exports the mount's parent folder, so that "
-        "clients outlive a remount; NAME=. or a subfolder exports that part of the mount, and a watcher "
-        "makes clients connect anew after a remount",
+        "clients see a remount at once; NAME=. or a subfolder exports that part of the mount",
         check=checks.share,
     )
     writable: bool = _key(False, "let clients write")
