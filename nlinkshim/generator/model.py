@@ -5,10 +5,11 @@ from __future__ import annotations
 import posixpath
 from dataclasses import dataclass
 from functools import cached_property
+from pathlib import PurePosixPath
 
 from nlinkshim import __version__
 from nlinkshim.errors import UsageError
-from nlinkshim.generator.inside import MOUNT_PARENT
+from nlinkshim.generator import inside
 from nlinkshim.generator.settings import Settings
 
 FIRST_UID = 1000
@@ -57,8 +58,13 @@ class Model:
 
     @property
     def mount(self) -> str:
-        """The mount as smbd's container sees it."""
-        return f"{MOUNT_PARENT}/{self.mount_name}"
+        """The mount as smbd's container sees it: where it is on the host, so that absolute links hold."""
+        return self.settings.mount_path
+
+    @property
+    def above_mount(self) -> tuple[str, ...]:
+        """The folders that lead to the mount, without the root folder."""
+        return tuple(str(above) for above in PurePosixPath(self.mount).parents[:-1])
 
     @cached_property
     def shares(self) -> tuple[Share, ...]:
@@ -66,7 +72,7 @@ class Model:
 
     def _share(self, name: str, separator: str, subfolder: str) -> Share:
         if not separator:
-            return Share(name, MOUNT_PARENT, False, self.mount_name)
+            return Share(name, self.mount_parent, False, self.mount_name)
         path = self.mount if subfolder == "." else f"{self.mount}/{subfolder}"
         return Share(name, path, True, "")
 
@@ -155,6 +161,10 @@ class Model:
         return "fuse" if self.settings.scope == "fuse" else self.mount
 
 
+def _within(path: str, folder: str) -> bool:
+    return f"{path}/".startswith(f"{folder}/")
+
+
 def _relations(model: Model) -> list[tuple[str, bool, str]]:
     """Key, whether it is wrong, and the complaint: one row a rule."""
     given = model.settings
@@ -206,6 +216,13 @@ def _relations(model: Model) -> list[tuple[str, bool, str]]:
             "service_address",
             bool(given.service_address) and given.service != "LoadBalancer",
             'only a Service with service = "LoadBalancer" can have one',
+        ),
+        (
+            "mount_path",
+            any(_within(own, model.mount_parent) for own in inside.OWN)
+            or any(_within(model.mount_parent, made) for made in inside.MADE),
+            f"the images need what is in their own {model.mount_parent}, which would be hidden by the mount's"
+            " parent folder; expected a mount in a folder of its own, such as /srv/fuse/dfs",
         ),
         ("server_command", bool(given.server_command) and not given.server_image, "expected a server_image"),
     ]

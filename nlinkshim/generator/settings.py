@@ -65,6 +65,12 @@ class Settings:
         "clients see a remount at once; NAME=. or a subfolder exports that part of the mount",
         check=checks.share,
     )
+    beside: tuple[str, ...] = _key(
+        (),
+        "names of what else the mount's parent folder holds and a share of it may show, such as another "
+        "mount that symbolic links lead to; without, the server refuses to start beside such",
+        check=checks.name,
+    )
     writable: bool = _key(False, "let clients write")
     wide_links: bool = _key(
         False,

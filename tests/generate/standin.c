@@ -50,7 +50,7 @@ int main(int count, char **words)
     if (count == 2 && !strcmp(words[1], "--version"))
         return 0;
     signal(SIGTERM, end); /* the first process has no default action */
-    visit("/srv/fuse/dfs", 9);
+    visit(MOUNT, 9);
     fflush(stdout);
     pause();
     return 1;

@@ -34,7 +34,8 @@ class MountLine:
 def mount_lines() -> list[MountLine]:
     """The mounts of this process in the order they were made."""
     lines = []
-    for line in os.fsdecode(Path("/proc/self/mountinfo").read_bytes()).splitlines():
+    # not splitlines: a path may hold what that takes for the end of a line
+    for line in os.fsdecode(Path("/proc/self/mountinfo").read_bytes()).removesuffix("\n").split("\n"):
         before, after = line.split(" - ", 1)
         mount_id, _, device, _, point = before.split(" ")[:5]
         major, minor = device.split(":")
