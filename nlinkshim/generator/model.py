@@ -147,6 +147,13 @@ class Model:
         return self.settings.mount_path + self._client_subfolder
 
     @property
+    def client_sentinel(self) -> str:
+        """The sentinel as a consumer sees it below consumer_path; "" where any entry will do."""
+        sentinel = f"/{self.settings.sentinel}"
+        below = self.settings.sentinel and sentinel.startswith(f"{self._client_subfolder}/")
+        return sentinel.removeprefix(f"{self._client_subfolder}/") if below else ""
+
+    @property
     def client_path(self) -> str:
         """Where a node mounts it. A consumer sees the folder above settings.client_path at mount_parent."""
         return self.settings.client_path + self._client_subfolder

@@ -44,10 +44,16 @@ class Settings:
     )
     sentinel: str = _key(
         "",
-        "an entry below the mount that is always there; empty: any entry. The server waits for it, and "
-        "the health check lists it",
+        "an entry below the mount that is always there; empty: any entry. The server and the consumers wait "
+        "for it, the health check lists it, and a mount without it is none",
         check=checks.relative_path,
         optional=True,
+    )
+    guard: bool = _key(
+        True,
+        "close the empty folder below the mount even to root, so that nobody finds an empty library while "
+        "nothing is mounted (with a server_image, and the DaemonSet); false for a FUSE server made with "
+        "libfuse 2, which refuses such a folder",
     )
     mount_wait: int = _key(
         60, "seconds that the server waits for the mount before it gives up", limits=(1, 3600)

@@ -126,6 +126,10 @@ def test_a_consumer_sees_the_files_at_the_path_of_the_original(name: str):
     assert original.startswith(model.settings.mount_path)
     (consumer,) = [pod for pod in found.pods if pod.owner.endswith("-consumer")]
     (mount,) = consumer.spec["containers"][0]["volumeMounts"]
+    (waits,) = consumer.spec["initContainers"]
+    sentinel = [model.client_sentinel] if model.client_sentinel else []
+    assert waits["command"][1:] == ["wait", model.consumer_path, *sentinel]
+    assert waits["volumeMounts"] == [mount]
     assert mount["mountPropagation"] == "HostToContainer"
     (volume,) = consumer.spec["volumes"]
     if "hostPath" in volume:  # of a mount at client_path it sees the folder above
