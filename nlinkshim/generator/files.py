@@ -14,6 +14,7 @@ from nlinkshim.generator import inside
 from nlinkshim.generator.cifs import mount_options
 from nlinkshim.generator.escape import FILTERS, Escaped, only_escaped
 from nlinkshim.generator.model import Model
+from nlinkshim.generator.names import CATIA_MAPPINGS
 from nlinkshim.generator.toml import as_toml
 from nlinkshim.generator.versions import OFFERS
 
@@ -87,6 +88,7 @@ def render(target: str, model: Model) -> dict[PurePosixPath, Rendered]:
         "inside": inside,
         "mount_options": mount_options(model),
         "offers": OFFERS,
+        "catia_mappings": CATIA_MAPPINGS,
     }
     wanted = [source for source in SOURCES if target in source.targets and source.when(model)]
     files = {

@@ -7,6 +7,7 @@ SHIM = "/usr/local/lib/nlinkshim.so"
 SECRETS = "/run/secrets/smb"  # one file a user, named after it: the password
 SAMBA_SETTINGS = "/etc/samba/version.conf"  # those that depend on the version in the image
 RECORD = "/run/nlinkshim-mounted"  # of the mounter, and of the node: how the share was mounted
+NAMES = "/run/samba/names.conf"  # what smb.conf includes for the names that the mount has
 STATE = "/run/samba"  # all that smbd writes; a tmpfs
 
 # what the images cannot do without: no folder of the host may be bound over or above any of it

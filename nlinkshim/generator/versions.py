@@ -23,4 +23,9 @@ OFFERS = (
         "(4.22 and later) with one a client would list what it remembers, and all changes of a FUSE mount"
         " are made behind smbd: a new file stayed away for over 41 s",
     ),
+    Offer(
+        "smb3 unix extensions = no",
+        "(4.22 and later, on by default from 4.23) with them a client sends reserved characters as they are,"
+        " and catia turns what it must not",
+    ),
 )

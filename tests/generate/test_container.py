@@ -57,6 +57,11 @@ def test_a_user_lists_and_reads(served: Container, folder: Path):
     assert f"the link counts of 0 in a sample of {served.image.parent}/dfs are corrected" in served.log()
 
 
+def test_reserved_characters_are_mapped_by_the_images_own_samba(served: Container):
+    assert "this Samba has no module catia" not in served.log()
+    assert "vfs objects = catia" in served.inside("cat", "/run/samba/names.conf").stdout
+
+
 def test_the_shares_are_told_to_a_user(served: Container):
     assert "dfs             Disk" in served.client("", "", "-L", "127.0.0.1").stdout
 

@@ -19,7 +19,7 @@ from nlinkshim.installer import install
 
 STANDIN = Path(__file__).with_name("standin.c")
 MUSL = Path("/lib/x86_64-linux-musl/libc.so")
-APPLETS = ["sh", "ls", "cat", "head", "grep", "env", "timeout", "sleep", "date", "id", "mkdir", "rm"]
+APPLETS = ["sh", "ls", "cat", "head", "grep", "env", "timeout", "sleep", "date", "id", "mkdir", "rm", "sed"]
 STUBS = {
     # reads the password twice, as the real one does
     "pdbedit": '#!/bin/sh\nread -r one && read -r two && [ -n "$one" ] && [ "$one" = "$two" ]\n',
@@ -55,6 +55,7 @@ def musl(image: images.Builder) -> Iterator[Image]:
         (root / "bin" / applet).symlink_to("busybox")
     for program, text in STUBS.items():
         put(root / "usr/bin" / program, text.encode())
+    put(root / "usr/lib/samba/vfs/catia.so", b"")
     (root / "usr/sbin").mkdir(parents=True)
     for place in ("usr/sbin/smbd", "usr/bin/find"):
         mount = f'-DMOUNT="{image.parent}/dfs"'

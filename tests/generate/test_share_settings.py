@@ -26,6 +26,10 @@ def test_what_it_knows_is_set(version: str, known: bool, every_release) -> None:
     ) == known
 
 
+def test_what_a_version_has_on_by_default_is_off(every_release) -> None:
+    assert "smb3 unix extensions = No" in every_release("4.24").in_image(TESTPARM, check=False).stdout
+
+
 def test_an_image_without_them_is_refused(every_release) -> None:
     file = inside.SAMBA_SETTINGS
     check = f"mv {file} /kept; entrypoint --check-image; code=$?; mv /kept {file}; exit $code"
