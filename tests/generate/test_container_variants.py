@@ -8,7 +8,10 @@ from pathlib import Path
 
 import pytest
 from harness.clients import USER
-from harness.images import SHIM, Container, Image, Store
+from harness.images import SHIM, Container, Image, Store, import_debian
+from harness.mounter import is_guarded, shared_folder
+
+from nlinkshim.generator import Settings, generate
 
 pytestmark = pytest.mark.timeout(300)  # the first test that needs an image builds it
 
@@ -159,3 +162,18 @@ def test_the_other_images(image, store: Store):
     assert len(programs.stdout.split()) == 6 and "python" not in programs.stdout
     said = store.run(*run, f"localhost/nlinkshim-tools:{built.name}", "nlinkshim", "--version").stdout
     assert said.startswith("nlinkshim ")
+
+
+def test_the_guard_of_a_container_is_on_the_machine(store: Store, folder: Path):
+    """Made by the image of Debian 13 in a folder that is bound both ways, it outlives the container."""
+    base = import_debian(store, "trixie")
+    generate("kubernetes", folder / "out", Settings.of({"base": base, "tag": "nlst-guard"}))
+    store.run(folder / "out/build", "--layers", timeout=600, ENGINE="buildah", IMAGES="mounter")
+    with shared_folder(folder / "srv") as shared:
+        run = ["podman", "run", "--rm", "--network=none", "--privileged"]
+        bound = f"--volume={shared}:{shared}:rshared"
+        said = store.run(*run, bound, "localhost/nlinkshim-mounter:nlst-guard", "clear", shared / "dfs")
+        assert "warning" not in said.stdout + said.stderr
+        assert is_guarded(shared)
+        with pytest.raises(PermissionError):
+            any((shared / "dfs").iterdir())

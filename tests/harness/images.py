@@ -21,7 +21,7 @@ from .samba import answers, free_port
 
 CHECKOUT = Path(__file__).parents[2]
 CACHE = CHECKOUT / "build" / "images"  # what takes long to fetch: the base, the wheels that ours needs
-DEBIAN = "docker.io/library/debian:bookworm-slim"
+DEBIAN = "docker.io/library/debian:{}-slim"
 SHIM = "/usr/local/lib/nlinkshim.so"
 
 STORAGE = """\
@@ -109,17 +109,19 @@ def store() -> Iterator[Store]:
             mounts.detach_below(folder)
 
 
-def import_debian(into: Store) -> None:
-    """Make the base image of Debian's packages: there may be no registry to pull it from."""
-    if into.run("podman", "image", "exists", DEBIAN, check=False).returncode == 0:
-        return
-    archive = CACHE / "bookworm.tar"
+def import_debian(into: Store, suite: str = "bookworm") -> str:
+    """Make a base image of Debian's packages: there may be no registry to pull it from. Returns its name."""
+    name = DEBIAN.format(suite)
+    if into.run("podman", "image", "exists", name, check=False).returncode == 0:
+        return name
+    archive = CACHE / f"{suite}.tar"
     if not archive.exists():
         CACHE.mkdir(parents=True, exist_ok=True)
         part = archive.with_suffix(".part.tar")
-        processes.run(["mmdebstrap", "--quiet", "--variant=minbase", "bookworm", str(part)], timeout=300)
+        processes.run(["mmdebstrap", "--quiet", "--variant=minbase", suite, str(part)], timeout=300)
         part.rename(archive)
-    into.podman("import", "--quiet", archive, DEBIAN, timeout=120)
+    into.podman("import", "--quiet", archive, name, timeout=120)
+    return name
 
 
 @functools.cache
