@@ -342,7 +342,7 @@ static int open_root(struct walk *walk)
     struct stat raw;
     struct walk_report *report = walk->report;
     struct place place = {AT_FDCWD, walk->root_path, NULL, &report->slots[0].ticks, 1};
-    int found = open(walk->root_path, O_PATH | O_CLOEXEC), error = 0;
+    int found = find_place(walk->root_path, &report->root_path_is_literal), error = 0;
     if (found < 0)
         return errno;
     report->root_mount_id = mount_id_of(found);
