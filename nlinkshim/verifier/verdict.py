@@ -82,6 +82,7 @@ class Walk(NamedTuple):
     root_error: int = 0  # errno
     root_is_file: int = 0  # 1: there is nothing to walk
     root_mount_id: int = 0  # 0: not known
+    root_path_is_literal: int = 0  # 1: no symbolic link was followed, as far as it could be
     root_real_path: str = ""  # "": not known
     dead_error: int = 0  # errno
     limited: int = 0  # 1: it ended at max_entries, and there was more
@@ -106,7 +107,8 @@ class Judgement(NamedTuple):
 
 
 class Facts(NamedTuple):
-    """Whose walk it was. `mount` is the mount that the path leads to, of the list `mounts`."""
+    """Whose walk it was. `mount` is the mount that the path leads to, of the list `mounts`; None if it is not
+    in the list: it is of another mount namespace, or is gone."""
 
     path: str
     mount: Mount | None
@@ -187,16 +189,15 @@ def _scope_paths(scope: str) -> list[str]:
     return [path.rstrip("/") or "/" for path in scope.split(":")]
 
 
-def _ineffective(walk: Walk, facts: Facts) -> Judgement:
-    scope, mount = walk.shim_scope, facts.mount
-    point = mount.path if mount else "the mount point"
+def _ineffective(walk: Walk, mount: Mount) -> Judgement:
+    scope, point = walk.shim_scope, mount.path
     if scope == "off":
         cause, remedy = (
             "NLINKSHIM_SCOPE=off: the shim is loaded and inert",
             "unset NLINKSHIM_SCOPE, or set it to fuse",
         )
-    elif scope == "fuse" and not (mount and mount.is_fuse):
-        cause = f"the mount is of type {facts.fstype}, and the scope is fuse"
+    elif scope == "fuse" and not mount.is_fuse:
+        cause = f"the mount is of type {mount.fstype}, and the scope is fuse"
         remedy = f"set NLINKSHIM_SCOPE={point}"
     elif scope != "fuse" and point not in _scope_paths(scope):
         cause, remedy = f"NLINKSHIM_SCOPE={scope} does not name this mount", f"add {point} to NLINKSHIM_SCOPE"
@@ -210,6 +211,18 @@ def _in_scope(walk: Walk, mount: Mount) -> bool:
     if walk.shim_scope in ("fuse", "off"):
         return mount.is_fuse
     return mount.path in _scope_paths(walk.shim_scope)
+
+
+def _not_listed(walk: Walk, facts: Facts) -> Judgement | None:
+    """Of a mount that is out of the shim's reach, which judges by the list too. Lies that were all corrected
+    show that it is not."""
+    if facts.mount or facts.plain or (walk.lies and not walk.left):
+        return None
+    return Judgement(
+        Verdict.INCOMPLETE,
+        "its mount is not in /proc/self/mountinfo: it is of another mount namespace, or was unmounted",
+        "verify it in the mount namespace where smbd runs (nsenter --mount), by its path there",
+    )
 
 
 def _proves_nothing(walk: Walk, facts: Facts) -> Judgement | None:
@@ -274,7 +287,7 @@ def _wrong(walk: Walk, facts: Facts) -> Judgement | None:
             f"{plural(walk.wrong, 'entry')} changed in more than a count of 0, or to a wrong count",
             "do not use this shim here; report it as a bug with `nlinkshim verify --format json`",
         )
-    return _ineffective(walk, facts) if walk.left else None
+    return _ineffective(walk, facts.mount) if walk.left and facts.mount else None
 
 
 def _ended(walk: Walk, facts: Facts) -> Judgement | None:
@@ -310,7 +323,7 @@ def _not_needed(walk: Walk, facts: Facts) -> Judgement:
         return Judgement(Verdict.NOT_NEEDED, cause, remedy)
     if walk.mounts_below:
         return Judgement(Verdict.NOT_NEEDED, cause, *_verify_below(walk, facts))
-    if facts.mount and not _in_scope(walk, facts.mount):
+    if not facts.mount or not _in_scope(walk, facts.mount):
         return Judgement(Verdict.NOT_NEEDED, cause, "the shim is not needed for this folder")
     return Judgement(Verdict.NOT_NEEDED, cause, "the shim can be retired for this mount")
 
@@ -319,6 +332,7 @@ def _not_needed(walk: Walk, facts: Facts) -> Judgement:
 _IN_TURN: tuple[Callable[[Walk, Facts], Judgement | None], ...] = (
     _wrong,
     _ended,
+    _not_listed,
     _needed,
     _proves_nothing,
     _unread,
