@@ -267,9 +267,10 @@ def _unread(walk: Walk, facts: Facts) -> Judgement | None:
         parts.append(f"{what} could not be read ({kinds}), first {walk.first_error_path}")
     if walk.unsettled:
         parts.append(f"{plural(walk.unsettled, 'entry')} changed count or type at each look")
-    if walk.ghosts > walk.judged:
-        what = plural(walk.ghosts, "entry")
-        parts.append(f"{what} are listed and never there, first {walk.first_ghost_path}")
+    if walk.vanished > walk.judged:
+        still = f", {walk.ghosts:,} of them are still listed" if walk.ghosts else ""
+        first = f", first {walk.first_ghost_path}" if walk.first_ghost_path else ""
+        parts.append(f"{plural(walk.vanished, 'entry')} had vanished when it was their turn{still}{first}")
     if not parts and walk.judged:
         return None
     refused = walk.first_error in (errno.EACCES, errno.EPERM)
