@@ -136,7 +136,10 @@ _NO_FOLDER = {
 def _facts(path: str, walk: Walk, options: Options) -> Facts:
     """The mount is the one that the walk stood on; by the path's text only where the kernel did not tell."""
     mounts = read_mounts()
-    mount = mount_with_id(mounts, walk.root_mount_id) or mount_of(
-        walk.root_real_path or os.path.abspath(path), mounts
+    if walk.root_mount_id:
+        mount = mount_with_id(mounts, walk.root_mount_id)
+    else:
+        mount = mount_of(walk.root_real_path or os.path.abspath(path), mounts)
+    return Facts(
+        path, mount, mounts, os.geteuid(), options.timeout, options.plain, excluding=bool(options.exclude)
     )
-    return Facts(path, mount, mounts, os.geteuid(), options.timeout, options.plain)
