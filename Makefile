@@ -55,9 +55,9 @@ $(VENV)/bin/python:
 	command -v $(PYTHON) >/dev/null && $(PYTHON) -c 'import venv, ensurepip' 2>/dev/null \
 		|| sh wheels/system-packages.sh python3-venv
 	$(PYTHON) -m venv $(VENV)
-	$(BIN)/python -m pip install --quiet --upgrade 'pip>=25.1'
 
 $(VENV)/.installed: $(VENV)/bin/python pyproject.toml $(NATIVE)
+	$(BIN)/python -m pip install --quiet --upgrade 'pip>=25.1'  # an older one knows no --group
 	$(BIN)/python -m pip install --quiet -e '.[demo]'
 	touch $@
 

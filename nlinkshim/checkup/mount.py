@@ -31,7 +31,15 @@ def fuse_mounts(context: Context) -> Iterator[Answer]:
 
 def path_mount(context: Context) -> Iterator[Answer]:
     mount = context.mount
-    if context.path is None or mount is None:
+    if context.path is None:
+        return
+    if mount is None:
+        if context.mounts:  # else the check of /proc says it
+            yield warned(
+                context.path,
+                "the kernel's list of mounts has none for it: what is mounted there is not known",
+                "in a chroot, make its root a mount point (mount --bind) first, or look from outside",
+            )
         return
     below = [
         m.path for m in context.mounts if m.is_fuse and m.path.startswith(context.real_path.rstrip("/") + "/")
@@ -122,8 +130,8 @@ def mount_access(context: Context) -> Iterator[Answer]:
             f"uid {context.looker} may not enter it: the permissions of {barred} forbid it",
             _let_in(barred, context),
         )
-    elif not mount.is_fuse:
-        return
+    elif not mount.is_fuse or (barred is None and not look.alive):
+        return  # where it does not answer, mount-alive says so
     elif mount.allow_other:
         if barred is None:
             checked = "; the modes of files apply" if "default_permissions" in mount.super_options else ""

@@ -142,4 +142,6 @@ def _facts(path: str, walk: Walk, options: Options) -> Facts:
         mount = mount_with_id(mounts, walk.root_mount_id)
     elif walk.root_path_is_literal:
         mount = mount_of(os.path.abspath(path), mounts)
-    return Facts(path, mount, mounts, os.geteuid(), options.timeout, options.plain)
+    return Facts(
+        path, mount, mounts, os.geteuid(), options.timeout, options.plain, excluding=bool(options.exclude)
+    )

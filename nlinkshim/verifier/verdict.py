@@ -108,7 +108,7 @@ class Judgement(NamedTuple):
 
 class Facts(NamedTuple):
     """Whose walk it was. `mount` is the mount that the path leads to, of the list `mounts`; None if it is not
-    in the list: it is of another mount namespace, or is gone."""
+    in the list: it is of another mount namespace, is gone, or is the root of a chroot and no mount point."""
 
     path: str
     mount: Mount | None
@@ -116,6 +116,7 @@ class Facts(NamedTuple):
     user: int = 0
     timeout: float = 30.0
     plain: bool = False  # a plain folder is meant
+    excluding: bool = False  # names were left out by wish
 
     @property
     def fstype(self) -> str:
@@ -213,15 +214,21 @@ def _in_scope(walk: Walk, mount: Mount) -> bool:
     return mount.path in _scope_paths(walk.shim_scope)
 
 
+def _real_path(walk: Walk, facts: Facts) -> str:
+    return walk.root_real_path or os.path.abspath(facts.path)
+
+
 def _not_listed(walk: Walk, facts: Facts) -> Judgement | None:
     """Of a mount that is out of the shim's reach, which judges by the list too. Lies that were all corrected
     show that it is not."""
     if facts.mount or facts.plain or (walk.lies and not walk.left):
         return None
+    here = _real_path(walk, facts)
     return Judgement(
         Verdict.INCOMPLETE,
-        "its mount is not in /proc/self/mountinfo: it is of another mount namespace, or was unmounted",
-        "verify it in the mount namespace where smbd runs (nsenter --mount), by its path there",
+        f"/proc/self/mountinfo lists no mount for {here}: what is mounted there is not known",
+        "verify it in the mount namespace where smbd runs (nsenter --mount), by its path there; in a chroot,"
+        " make its root a mount point first (mount --bind); if this folder itself is meant: --plain",
     )
 
 
@@ -230,9 +237,9 @@ def _proves_nothing(walk: Walk, facts: Facts) -> Judgement | None:
     mount = facts.mount
     if mount is None or _in_scope(walk, mount) or (facts.plain and mount.is_plain):
         return None
-    here = walk.root_real_path or os.path.abspath(facts.path)
-    if walk.mounts_below_paths:
-        remedy, command = _verify_below(walk, facts)
+    here = _real_path(walk, facts)
+    if suspects := _suspects_below(walk, facts):
+        remedy, command = _verify_below(suspects)
     elif mount.is_plain:
         remedy, command = "start the FUSE server, or give the path of its mount", None
     else:
@@ -251,10 +258,17 @@ def below(walk: Walk, path: str) -> tuple[str, ...]:
     return tuple(os.path.join(path, name) for name in walk.mounts_below_paths)  # noqa: PTH118  keeps a './'
 
 
-def _verify_below(walk: Walk, facts: Facts) -> tuple[str, str]:
+def _suspects_below(walk: Walk, facts: Facts) -> tuple[str, ...]:
+    """Of the mounts below, those that may lie: not the disks and the memory of this host itself."""
+    plain = {mount.path for mount in facts.mounts if mount.is_plain}
+    real = below(walk, _real_path(walk, facts))
+    return tuple(path for path, at in zip(below(walk, facts.path), real, strict=True) if at not in plain)
+
+
+def _verify_below(paths: Sequence[str]) -> tuple[str, str]:
     from nlinkshim.remedy import quote
 
-    named = " ".join(quote(path) for path in below(walk, facts.path)[:8])
+    named = " ".join(quote(path) for path in paths[:8])
     return "verify the file systems mounted below it too", f"nlinkshim verify -- {named}"
 
 
@@ -316,16 +330,21 @@ def _needed(walk: Walk, facts: Facts) -> Judgement | None:
 def _not_needed(walk: Walk, facts: Facts) -> Judgement:
     extent = f"the first {plural(walk.entries, 'entry')}" if walk.limited else plural(walk.judged, "entry")
     cause = f"none of {extent} reports a link count of 0"
+    mount = facts.mount
+    counts = mount is not None and _in_scope(walk, mount)
+    before = f"before the shim is {'retired for this mount' if counts else 'left out for this folder'}"
     if walk.limited:
-        remedy = "before the shim is retired for this mount, verify all of it"
-        return Judgement(Verdict.NOT_NEEDED, cause, remedy)
+        return Judgement(Verdict.NOT_NEEDED, cause, f"{before}, verify all of it")
     if walk.ghosts:
-        remedy = "before the shim is retired for this mount, see why it lists what is not there"
-        return Judgement(Verdict.NOT_NEEDED, cause, remedy)
+        return Judgement(Verdict.NOT_NEEDED, cause, f"{before}, see why it lists what is not there")
     if walk.mounts_below:
-        return Judgement(Verdict.NOT_NEEDED, cause, *_verify_below(walk, facts))
-    if not facts.mount or not _in_scope(walk, facts.mount):
+        suspects = _suspects_below(walk, facts) or below(walk, facts.path)
+        return Judgement(Verdict.NOT_NEEDED, cause, *_verify_below(suspects))
+    if mount is None or not counts:
         return Judgement(Verdict.NOT_NEEDED, cause, "the shim is not needed for this folder")
+    if facts.excluding or _real_path(walk, facts) != mount.path:
+        remedy = f"{before}, verify all of it: nothing excluded, from {mount.path} on"
+        return Judgement(Verdict.NOT_NEEDED, cause, remedy)
     return Judgement(Verdict.NOT_NEEDED, cause, "the shim can be retired for this mount")
 
 

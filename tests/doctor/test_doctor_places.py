@@ -164,9 +164,14 @@ def judged(monkeypatch, server, path: Path | None) -> Answer:
     """smbd-running, of this server alone: others may run beside the tests."""
     real = samba.status
 
+    def is_of_server(pid: int) -> bool:
+        try:
+            return os.getsid(pid) == server.pid  # a daemon leads a session of its own
+        except ProcessLookupError:  # another test's, which ended meanwhile
+            return False
+
     def status(name: str) -> Survey:
-        # A daemon leads a session of its own.
-        return Survey(tuple(p for p in real(name=name).processes if os.getsid(p.pid) == server.pid))
+        return Survey(tuple(p for p in real(name=name).processes if is_of_server(p.pid)))
 
     with monkeypatch.context() as patch:
         patch.setattr(samba, "status", status)

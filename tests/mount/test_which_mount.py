@@ -50,6 +50,17 @@ def test_an_overlay_proves_nothing_unless_the_scope_names_it(verify, folder):
     assert [(code, found["verdict"]) for code, found in outcomes] == [(3, "incomplete"), (0, "not-needed")]
 
 
+@pytest.mark.parametrize("part", [["empty"], ["", "--exclude", "*"]])
+def test_a_part_of_a_mount_tells_nothing_of_the_rest(verify, mount_gofuse, part):
+    """Its folders count links, its files do not: here no file was looked at."""
+    with mount_gofuse("partly", nlink="honest-folders") as mount:
+        code, found = verify(mount / part[0], *part[1:])
+        whole = verify(mount.path)[1]
+    assert (code, found["verdict"], whole["verdict"]) == (0, "not-needed", "needed")
+    assert "can be retired" not in found["remedy"]
+    assert f"from {mount.path} on" in found["remedy"]
+
+
 def test_mounts_below_an_honest_mount_are_named_and_nothing_is_retired(verify, honest_mount, mount_gofuse):
     with mount_gofuse("outer", nlink="honest") as outer:
         inner = outer / "movies"

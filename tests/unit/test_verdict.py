@@ -119,6 +119,49 @@ def test_mounts_below_are_to_be_verified_too_and_nothing_is_retired():
     assert found.command == """nlinkshim verify -- '/mnt/it'"'"'s here/a b' '/mnt/it'"'"'s here/x;y'"""
 
 
+def test_of_the_mounts_below_only_those_that_may_lie_are_to_be_verified():
+    lines = (
+        LINES + b"40 21 0:50 / /proc rw - proc proc rw\n41 21 8:2 / /srv/a\\040disk rw - xfs /dev/sdb rw\n"
+    )
+    mounts = parse_mountinfo(lines)
+    names = ("proc", "mnt/dfs", "srv/a disk", "merged")
+    for below, command in ((names, "nlinkshim verify -- /mnt/dfs /merged"), (names[::2], None)):
+        walk = seen(root_real_path="/", mounts_below=len(below), mounts_below_paths=below)
+        found = judge(walk, Facts("/", mounts[0], mounts))
+        assert (found.verdict, found.command) == (Verdict.INCOMPLETE, command)
+        assert ("start the FUSE server" in found.remedy) == (command is None)
+
+
+@pytest.mark.parametrize(
+    ("real_path", "excluding", "retired"),
+    [("/mnt/dfs", False, True), ("/mnt/dfs/folder", False, False), ("/mnt/dfs", True, False)],
+)
+def test_only_a_mount_that_was_walked_as_a_whole_can_do_without_the_shim(real_path, excluding, retired):
+    found = judge(seen(root_real_path=real_path), facts(path=real_path, excluding=excluding))
+    assert found.verdict is Verdict.NOT_NEEDED
+    assert ("can be retired" in found.remedy) == retired
+    assert ("verify all of it" in found.remedy and "/mnt/dfs" in found.remedy) != retired
+
+
+@pytest.mark.parametrize("counts", [{}, {"limited": 1}, {"vanished": 1, "ghosts": 1}])
+@pytest.mark.parametrize("point", ["/", None])
+def test_nothing_is_retired_for_a_plain_folder(point, counts):
+    mount = BY_PATH[point] if point else None
+    found = judge(seen(root_real_path="/x", **counts), Facts("/x", mount, MOUNTS, plain=True))
+    assert found.verdict is Verdict.NOT_NEEDED
+    assert "retired" not in found.remedy and "folder" in found.remedy
+
+
+def test_a_mount_that_the_list_does_not_have_is_not_guessed():
+    unlisted = Facts("/x", None, MOUNTS)
+    found = judge(seen(root_real_path="/x"), unlisted)
+    assert (found.verdict, found.command) == (Verdict.INCOMPLETE, None)
+    assert "/x: what is mounted there is not known" in found.cause and "--plain" in found.remedy
+    left = judge(seen(root_real_path="/x", lies=5, left=5), unlisted)
+    assert left.verdict is Verdict.INCOMPLETE
+    assert "is not known" in left.cause and "NLINKSHIM_SCOPE" not in left.remedy
+
+
 def test_remedies_name_the_mount_that_was_judged_and_nothing_else():
     dead = Walk(root_error=errno.ENOTCONN)
     assert judge(dead, facts("/mnt/it's here")).command.endswith(""" '/mnt/it'"'"'s here'""")
