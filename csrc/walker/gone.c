@@ -33,16 +33,21 @@ static bool is_missing(int fd, const char *name)
 static uint64_t listed_and_missing(const struct gone *gone, uint64_t suspected, int fd, char *buffer, size_t size)
 {
     uint64_t missing = 0;
+    const struct record *record = NULL;
+    struct listing_mark mark = {0};
     if (lseek(fd, 0, SEEK_SET) != 0)
         return 0;
-    for (long got; (got = syscall(SYS_getdents64, fd, buffer, size)) > 0;)
-        for (long at = 0; at < got; at += ((const struct record *)(buffer + at))->length) {
-            const char *name = ((const struct record *)(buffer + at))->name;
+    for (long got; (got = syscall(SYS_getdents64, fd, buffer, size)) > 0;) {
+        for (long at = 0; at < got; at += record->length) {
+            record = (const struct record *)(buffer + at);
             for (unsigned i = 0; i < gone->kept; i++)
-                if (suspected >> i & 1 && strcmp(gone->names + gone->start[i], name) == 0 &&
-                    is_missing(fd, name))
+                if (suspected >> i & 1 && strcmp(gone->names + gone->start[i], record->name) == 0 &&
+                    is_missing(fd, record->name))
                     missing |= UINT64_C(1) << i;
         }
+        if (listing_goes_round(&mark, record))
+            break;
+    }
     return missing;
 }
 

@@ -60,6 +60,8 @@ def seen(entries: int = 5, **counts) -> Walk:
         (Walk(entries=3, vanished=3), Verdict.INCOMPLETE, "no entry could be judged"),
         (seen(9, vanished=8, ghosts=8), Verdict.INCOMPLETE, "8 entries are listed and never there"),
         (seen(9, vanished=8), Verdict.NOT_NEEDED, "none of 1 entry"),
+        (seen(endless=1), Verdict.INCOMPLETE, "1 listing goes round without end"),
+        (seen(lies=5, corrected=5, endless=2), Verdict.NEEDED, "2 listings go round without end"),
         (seen(9, lies=1, corrected=1, vanished=8, ghosts=8), Verdict.NEEDED, "listed and never there"),
         # lies that were corrected prove the need, whatever could not be read: but it is told
         (seen(lies=4, corrected=4, errors=1, unread={"EIO": 1}), Verdict.NEEDED, "EIO 1"),
