@@ -41,16 +41,21 @@ static uint64_t listed_and_missing(const struct gone *gone, uint64_t suspected, 
                                    uint64_t *ticks)
 {
     uint64_t missing = 0;
+    const struct record *record = NULL;
+    struct listing_mark mark = {0};
     if (lseek(fd, 0, SEEK_SET) != 0)
         return 0;
-    for (long got; tick(ticks), (got = syscall(SYS_getdents64, fd, buffer, size)) > 0;)
-        for (long at = 0; at < got; at += ((const struct record *)(buffer + at))->length) {
-            const char *name = ((const struct record *)(buffer + at))->name;
+    for (long got; tick(ticks), (got = syscall(SYS_getdents64, fd, buffer, size)) > 0;) {
+        for (long at = 0; at < got; at += record->length) {
+            record = (const struct record *)(buffer + at);
             for (unsigned i = 0; i < gone->kept; i++)
-                if (suspected >> i & 1 && strcmp(gone->names + gone->start[i], name) == 0 &&
-                    is_missing(fd, name, ticks))
+                if (suspected >> i & 1 && strcmp(gone->names + gone->start[i], record->name) == 0 &&
+                    is_missing(fd, record->name, ticks))
                     missing |= UINT64_C(1) << i;
         }
+        if (listing_goes_round(&mark, record))
+            break;
+    }
     return missing;
 }
 

@@ -47,6 +47,15 @@ void tally_error(struct walk_tally *tally, const char *folder, const char *name,
     pthread_mutex_unlock(&tally->mutex);
 }
 
+void tally_endless(struct walk_tally *tally, const char *folder)
+{
+    struct walk_report *report = tally->report;
+    pthread_mutex_lock(&tally->mutex);
+    if (!report->endless++)
+        join_path(report->first_endless_path, tally->root, folder, "");
+    pthread_mutex_unlock(&tally->mutex);
+}
+
 void tally_ghosts(struct walk_tally *tally, const char *folder, const char *first, unsigned count)
 {
     struct walk_report *report = tally->report;

@@ -20,6 +20,7 @@ void tally_outcome(struct walk_tally *tally, const char *folder, const char *nam
                    const struct finding *finding);
 void tally_error(struct walk_tally *tally, const char *folder, const char *name, int error);
 void tally_ghosts(struct walk_tally *tally, const char *folder, const char *first, unsigned count);
+void tally_endless(struct walk_tally *tally, const char *folder);
 void tally_mount_below(struct walk_tally *tally, const char *folder, const char *name);
 
 /* `from`, cut to `size` bytes with its end. */

@@ -236,6 +236,7 @@ static void flush(struct worker *worker, struct folder *folder, struct batch *ba
 static void read_names(struct worker *worker, struct folder *folder, char *listing, struct batch *batch)
 {
     struct walk *walk = worker->walk;
+    struct listing_mark mark = {0};
     for (;;) {
         show_folder(worker->slot, folder->path);
         long size = syscall(SYS_getdents64, folder->fd, listing, LISTING_SIZE);
@@ -243,8 +244,9 @@ static void read_names(struct worker *worker, struct folder *folder, char *listi
             tally_error(&walk->tally, folder->path, "", errno);
         if (size <= 0 || stopped(walk))
             break;
+        const struct record *record = NULL;
         for (long at = 0; at < size;) {
-            const struct record *record = (const struct record *)(listing + at);
+            record = (const struct record *)(listing + at);
             const char *name = record->name;
             at += record->length;
             if (is_dots(name))
@@ -256,6 +258,10 @@ static void read_names(struct worker *worker, struct folder *folder, char *listi
             memcpy(batch->names + batch->size, name, length);
             batch->size += length;
             batch->count++;
+        }
+        if (listing_goes_round(&mark, record)) {
+            tally_endless(&walk->tally, folder->path);
+            break;
         }
     }
     /* The rest is this thread's own: most folders are small, and need no other. */

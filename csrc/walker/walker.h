@@ -72,6 +72,7 @@ struct walk_report {
     uint64_t unsettled; /* count or type never stood still */
     uint64_t vanished;  /* not there when it was their turn */
     uint64_t ghosts;    /* of these, still listed and still not there */
+    uint64_t endless;   /* folders whose listing goes round: read once, and left */
     uint64_t errors;    /* could not be read */
     uint64_t unread[WALK_ERRNOS]; /* the same by errno */
     uint64_t transient; /* calls that failed, and worked when they were repeated */
@@ -81,6 +82,7 @@ struct walk_report {
     int32_t first_error; /* errno */
     char first_error_path[WALK_PATH_SIZE];
     char first_ghost_path[WALK_PATH_SIZE];
+    char first_endless_path[WALK_PATH_SIZE];
     uint32_t root_is_file; /* it was judged, and there is nothing to walk */
 
     /* Folders that other file systems are mounted on: not entered. Their paths from the root, terminated, one behind

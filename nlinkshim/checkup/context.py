@@ -24,6 +24,7 @@ if TYPE_CHECKING:
 
 VERIFIED = 1000  # entries looked at for link counts
 MAX_LINKS = 40  # that the kernel follows for one path
+DEAD = (errno.ENOTCONN, errno.ECONNABORTED, errno.ESTALE)
 LISTED = 100  # entries of a folder that are enough to know that it can be listed
 
 
@@ -50,8 +51,15 @@ class Look:
         return self.steps[step].error if step in self.steps else None
 
     @property
+    def ailment(self) -> int | None:
+        """errno of what makes the path useless; 0: it answers. statfs counts only where it tells of a dead
+        mount, whose listing may be cached: some FUSE servers do without it. None: not known."""
+        error = self.error("statfs")
+        return error if error in DEAD else self.error("list")
+
+    @property
     def alive(self) -> bool:
-        return self.error("statfs") == 0 and self.error("list") == 0
+        return self.ailment == 0
 
 
 @dataclass(frozen=True)
@@ -149,7 +157,6 @@ def look_in_steps(argument: dict[str, Any]) -> Iterator[tuple[str, int, float, A
     path = argument["path"]
     if argument["user"] is not None:
         _become(argument["user"])
-    refused = False
     begin = time.monotonic()
     for way in follow_links(path):
         path = way
@@ -163,9 +170,8 @@ def look_in_steps(argument: dict[str, Any]) -> Iterator[tuple[str, int, float, A
             value, error = call(path), 0
         except OSError as failure:
             value, error = None, failure.errno or errno.EIO
-        refused = refused or error in (errno.EACCES, errno.EPERM)
         yield name, error, time.monotonic() - begin, value
-    if refused:
+    if error in (errno.EACCES, errno.EPERM):  # of the last step, the listing
         yield "barred", 0, 0.0, _first_barred(path)
 
 

@@ -6,14 +6,13 @@ import errno
 import os
 from collections.abc import Iterator
 
-from nlinkshim.checkup.context import Context, Look, look_at
+from nlinkshim.checkup.context import DEAD, Context, Look, look_at
 from nlinkshim.checkup.finding import Answer, failed, passed, warned
 from nlinkshim.errors import NlinkshimError
 from nlinkshim.mounts import Mount, mount_of
 from nlinkshim.remedy import START, Remedy, free, open_to_others, quote, remount
 
 REMARKABLE = ("ro", "noexec", "nosuid", "nodev")
-_GONE = (errno.ENOTCONN, errno.ECONNABORTED)
 _SEE_LOG = "see the log of the FUSE server"
 
 
@@ -79,7 +78,7 @@ def mount_alive(context: Context) -> Iterator[Answer]:
     if context.path is None:
         return
     look, mount = context.look, context.mount
-    error = look.error("statfs") or look.error("list")
+    error = look.ailment
     if look.hung:
         yield failed(
             context.path,
@@ -87,7 +86,7 @@ def mount_alive(context: Context) -> Iterator[Answer]:
             f" the {'FUSE daemon' if _is_fuse(mount) else 'file system'} hangs",
             "see the kernel's log" if mount is None else free(mount, context.mounts),
         )
-    elif error in (*_GONE, errno.ESTALE):
+    elif error in DEAD:
         what = "it is stale" if error == errno.ESTALE else "the FUSE daemon is gone"
         yield failed(
             context.path,
@@ -107,6 +106,13 @@ def mount_alive(context: Context) -> Iterator[Answer]:
         count = look.steps["list"].value
         if count == 0 and _is_fuse(mount):
             yield warned(context.path, "it answers, and is empty", _SEE_LOG)
+        elif error := look.error("statfs"):
+            yield warned(
+                context.path,
+                f"it lists, but answers statfs with {os.strerror(error)}: df fails, and so does each SMB"
+                " client that asks for the free space, as smbclient does behind every ls",
+                "mend statfs in the FUSE server" if _is_fuse(mount) else "see the kernel's log",
+            )
         else:
             yield passed(context.path, f"it answers (slowest call {slowest * 1000:.0f} ms)")
 
@@ -169,7 +175,7 @@ def mount_access(context: Context) -> Iterator[Answer]:
 
 def _barred(look: Look, path: str) -> str | None:
     """The folder that refused, if one did."""
-    if not any(step.error in (errno.EACCES, errno.EPERM) for step in look.steps.values()):
+    if look.error("list") not in (errno.EACCES, errno.EPERM):
         return None
     return str(look.steps["barred"].value) if "barred" in look.steps else path
 

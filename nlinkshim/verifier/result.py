@@ -28,6 +28,7 @@ class MountResult(NamedTuple):
     unsettled: int  # count or type never stood still
     vanished: int  # not there when it was their turn
     ghosts: int  # of these, still listed and still not there
+    endless: int  # folders whose listing goes round: read once, and left
     errors: int  # could not be read
     unread: Mapping[str, int]  # the same by the name of the errno
     transient: int  # calls that failed, and worked when they were repeated

@@ -72,6 +72,7 @@ class Walk(NamedTuple):
     unsettled: int = 0  # count or type never stood still
     vanished: int = 0  # not there when it was their turn
     ghosts: int = 0  # of these, still listed and still not there
+    endless: int = 0  # folders whose listing goes round: read once, and left
     errors: int = 0  # could not be read
     unread: Mapping[str, int] = MappingProxyType({})  # the same by the name of the errno
     transient: int = 0  # calls that failed, and worked when they were repeated
@@ -79,6 +80,7 @@ class Walk(NamedTuple):
     first_error: int = 0  # errno
     first_error_path: str = ""
     first_ghost_path: str = ""
+    first_endless_path: str = ""
     root_error: int = 0  # errno
     root_is_file: int = 0  # 1: there is nothing to walk
     root_mount_id: int = 0  # 0: not known
@@ -285,14 +287,22 @@ def _unread(walk: Walk, facts: Facts) -> Judgement | None:
         still = f", {walk.ghosts:,} of them are still listed" if walk.ghosts else ""
         first = f", first {walk.first_ghost_path}" if walk.first_ghost_path else ""
         parts.append(f"{plural(walk.vanished, 'entry')} had vanished when it was their turn{still}{first}")
+    if walk.endless:
+        what = plural(walk.endless, "listing")
+        verb = "goes" if walk.endless == 1 else "go"
+        parts.append(f"{what} {verb} round without end, first of {walk.first_endless_path}")
     if not parts and walk.judged:
         return None
-    refused = walk.first_error in (errno.EACCES, errno.EPERM)
-    return Judgement(
-        Verdict.INCOMPLETE,
-        "; ".join(parts) or "no entry could be judged",
-        _permission(facts) if refused else "see the log of the FUSE server, then verify again",
-    )
+    if walk.endless:
+        remedy = (
+            "mend readdir in the FUSE server: the offset it gives with a name is where the next one begins,"
+            " and behind the last name nothing is listed"
+        )
+    elif walk.first_error in (errno.EACCES, errno.EPERM):
+        remedy = _permission(facts)
+    else:
+        remedy = "see the log of the FUSE server, then verify again"
+    return Judgement(Verdict.INCOMPLETE, "; ".join(parts) or "no entry could be judged", remedy)
 
 
 def _wrong(walk: Walk, facts: Facts) -> Judgement | None:

@@ -1,11 +1,15 @@
 /* A FUSE file system that answers by rules, on /dev/fuse itself: each answer is just what the rules make it.
  *
- *     hostile [--folders N] [--files N] [--keep MS] [--twice 1] [--ghosts N] [--one-file 1] [RULE ...] MOUNTPOINT
+ *     hostile [--folders N] [--files N] [--keep MS] [--twice 1] [--ghosts N] [--one-file 1]
+ *             [--offsets K] [--statfs ERRNO] [RULE ...] MOUNTPOINT
  *
  * The root (entry 1) holds folders d00000 ..., each of these files f0000 ...; every tenth file is a symlink, l0009.
  * Entries are numbered as a walk in order meets them, and the number is node id and inode. Counts are true.
  * --keep: how long the kernel may keep names and attributes (0: every call is a request).
  * --twice: listings name everything twice. --ghosts: they also name g0000 ... which nobody finds.
+ * --offsets: what a listing gives for the place behind a name: 0 that place; 1 the name's own; 2 that place, counted
+ * from where the request began; 3 that place, but the beginning behind the last name. All but 0 make `ls` run for ever,
+ * 2 where a folder needs two requests. --statfs: the errno of statfs.
  * --one-file: the root is a file. The first folder can be renamed to "moved" and back, and one file be unlinked.
  *
  * A RULE is words joined by commas; all that hold for an answer are applied, in order:
@@ -47,7 +51,7 @@ struct rule {
 static struct rule rules[MOST_RULES];
 static unsigned rule_count;
 static uint64_t folder_count = 4, file_count = 25, ghosts;
-static uint64_t keep_ms = 60000, twice, one_file;
+static uint64_t keep_ms = 60000, twice, one_file, offsets, statfs_error;
 static bool moved;
 static uint64_t unlinked; /* the one file that was, or 0 */
 static int device;
@@ -194,6 +198,23 @@ static bool listed(uint64_t folder, uint64_t place, char name[16], uint64_t *ent
     return true;
 }
 
+/* What a listing that was asked to begin at `begin` gives for the place behind the name at `place`. */
+static uint64_t offset_behind(uint64_t folder, uint64_t begin, uint64_t place)
+{
+    char name[16];
+    uint64_t entry;
+    switch (offsets) {
+    case 1:
+        return place;
+    case 2:
+        return place + 1 - begin;
+    case 3:
+        return listed(folder, place + 1, name, &entry) ? place + 1 : 0;
+    default:
+        return place + 1;
+    }
+}
+
 static void reply(const struct fuse_in_header *in, int error, const void *data, size_t size)
 {
     struct fuse_out_header out = {.error = -error, .unique = in->unique};
@@ -217,7 +238,8 @@ static void readdir_reply(const struct fuse_in_header *in, const struct fuse_rea
             limit = rules[i].from;
         }
     for (uint64_t place = read->offset; place < limit && listed(in->nodeid, place, name, &entry); place++) {
-        struct fuse_dirent record = {.ino = entry, .off = place + 1, .namelen = (uint32_t)strlen(name)};
+        struct fuse_dirent record = {.ino = entry, .namelen = (uint32_t)strlen(name)};
+        record.off = offset_behind(in->nodeid, read->offset, place);
         size_t size = FUSE_DIRENT_ALIGN(FUSE_NAME_OFFSET + record.namelen);
         if (used + size > room)
             break;
@@ -295,7 +317,7 @@ static void serve(const struct fuse_in_header *in)
         reply(in, 0, NULL, 0);
         break;
     case FUSE_STATFS:
-        reply(in, 0, &(struct fuse_statfs_out){.st = {.bsize = 4096, .namelen = 255}}, sizeof(struct fuse_statfs_out));
+        reply(in, (int)statfs_error, &(struct fuse_statfs_out){.st = {.bsize = 4096, .namelen = 255}}, sizeof(struct fuse_statfs_out));
         break;
     case FUSE_RENAME:
         rename_reply(in, body + sizeof(struct fuse_rename_in));
@@ -372,7 +394,8 @@ int main(int argc, char **argv)
 {
     static const struct { const char *name; uint64_t *value; } options[] = {
         {"--folders", &folder_count}, {"--files", &file_count}, {"--ghosts", &ghosts},
-        {"--keep", &keep_ms},         {"--twice", &twice},      {"--one-file", &one_file}};
+        {"--keep", &keep_ms},         {"--twice", &twice},      {"--one-file", &one_file},
+        {"--offsets", &offsets},      {"--statfs", &statfs_error}};
     for (int i = 1; i < argc - 1; i++) {
         size_t option = 0, known = sizeof options / sizeof *options;
         while (option < known && strcmp(argv[i], options[option].name) != 0)

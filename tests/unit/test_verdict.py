@@ -66,6 +66,8 @@ def seen(entries: int = 5, **counts) -> Walk:
         (seen(9, vanished=8), Verdict.INCOMPLETE, "8 entries had vanished"),
         (seen(9, vanished=4), Verdict.NOT_NEEDED, "none of 5 entries"),
         (seen(9, lies=1, corrected=1, vanished=8), Verdict.NEEDED, "8 entries had vanished"),
+        (seen(endless=1), Verdict.INCOMPLETE, "1 listing goes round without end"),
+        (seen(lies=5, corrected=5, endless=2), Verdict.NEEDED, "2 listings go round without end"),
         # lies that were corrected prove the need, whatever could not be read: but it is told
         (seen(lies=4, corrected=4, errors=1, unread={"EIO": 1}), Verdict.NEEDED, "EIO 1"),
         (seen(lies=4, corrected=4, unsettled=1), Verdict.NEEDED, "1 entry changed"),
