@@ -40,7 +40,7 @@ def walk(path):
     return count
 walk(sys.argv[1])
 """
-VERIFY = ["{nlinkshim}", "verify"]
+VERIFY = ["{nlinkshim}", "verify", "--plain"]  # one of the trees is on a disk
 FIND, BFS = "`find -links 0`", "`bfs -links 0`"
 # {tree} is the tree
 WALKERS = {

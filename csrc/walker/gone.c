@@ -22,35 +22,43 @@ void gone_note(struct gone *gone, const char *name)
     gone->size += size;
 }
 
+/* A call is made: the thread does not hang. */
+static void tick(uint64_t *ticks)
+{
+    __atomic_store_n(ticks, *ticks + 1, __ATOMIC_RELAXED);
+}
+
 /* Whether the entry is still missing. */
-static bool is_missing(int fd, const char *name)
+static bool is_missing(int fd, const char *name, uint64_t *ticks)
 {
     struct stat st;
+    tick(ticks);
     return raw_fstatat(fd, name, &st, AT_SYMLINK_NOFOLLOW) != 0 && error_of_vanished(errno);
 }
 
 /* One listing: a bit for each name that is in it and missing. */
-static uint64_t listed_and_missing(const struct gone *gone, uint64_t suspected, int fd, char *buffer, size_t size)
+static uint64_t listed_and_missing(const struct gone *gone, uint64_t suspected, int fd, char *buffer, size_t size,
+                                   uint64_t *ticks)
 {
     uint64_t missing = 0;
     if (lseek(fd, 0, SEEK_SET) != 0)
         return 0;
-    for (long got; (got = syscall(SYS_getdents64, fd, buffer, size)) > 0;)
+    for (long got; tick(ticks), (got = syscall(SYS_getdents64, fd, buffer, size)) > 0;)
         for (long at = 0; at < got; at += ((const struct record *)(buffer + at))->length) {
             const char *name = ((const struct record *)(buffer + at))->name;
             for (unsigned i = 0; i < gone->kept; i++)
                 if (suspected >> i & 1 && strcmp(gone->names + gone->start[i], name) == 0 &&
-                    is_missing(fd, name))
+                    is_missing(fd, name, ticks))
                     missing |= UINT64_C(1) << i;
         }
     return missing;
 }
 
-unsigned gone_ghosts(const struct gone *gone, int fd, void *buffer, size_t size, const char **first)
+unsigned gone_ghosts(const struct gone *gone, int fd, void *buffer, size_t size, const char **first, uint64_t *ticks)
 {
     uint64_t missing = ~UINT64_C(0);
     for (int pass = 0; pass < PASSES && missing; pass++)
-        missing = listed_and_missing(gone, missing, fd, buffer, size);
+        missing = listed_and_missing(gone, missing, fd, buffer, size, ticks);
     unsigned ghosts = 0;
     for (unsigned i = gone->kept; i-- > 0;)
         if (missing >> i & 1) {

@@ -19,7 +19,7 @@ struct gone {
 void gone_note(struct gone *gone, const char *name);
 
 /* List the folder `fd` again. Returns how many of the names it still lists and still does not have; `first` is one of
- * them. `buffer` of `size` bytes is for the listing. */
-unsigned gone_ghosts(const struct gone *gone, int fd, void *buffer, size_t size, const char **first);
+ * them. `buffer` of `size` bytes is for the listing; `ticks` counts the calls. */
+unsigned gone_ghosts(const struct gone *gone, int fd, void *buffer, size_t size, const char **first, uint64_t *ticks);
 
 #endif

@@ -20,6 +20,11 @@ struct points {
     size_t size;
 };
 
+/* Open a place (O_PATH). Where that fails or hangs, nobody knows its mount but by the text of the path, which tells
+ * only as long as no symbolic link is followed; those of /proc lead into other mount namespaces: until then `literal`
+ * is 1. (Before Linux 5.6 nobody can tell: 0.) */
+int find_place(const char *path, uint32_t *literal);
+
 /* The id of the mount that an open descriptor is on, 0 where /proc does not tell. Asks no file system. */
 uint64_t mount_id_of(int fd);
 

@@ -117,7 +117,8 @@ static void look_for_ghosts(struct worker *worker, struct folder *folder)
     char *listing = malloc(LISTING_SIZE);
     show_folder(worker->slot, folder->path);
     if (listing && (!stopped(walk) || walk->report->limited)) {
-        unsigned ghosts = gone_ghosts(folder->gone, folder->fd, listing, LISTING_SIZE, &first);
+        unsigned ghosts = gone_ghosts(folder->gone, folder->fd, listing, LISTING_SIZE, &first,
+                                      &worker->slot->ticks);
         if (ghosts)
             tally_ghosts(&walk->tally, folder->path, first, ghosts);
     }
@@ -262,12 +263,13 @@ static void read_names(struct worker *worker, struct folder *folder, char *listi
         look_at_batch(worker, folder, batch->names, batch->count);
 }
 
-static int open_folder(struct walk *walk, const char *path)
+static int open_folder(struct walk *walk, struct walk_slot *slot, const char *path)
 {
     int fd = -1;
     for (int try = 0; try < RAW_TRIES && fd < 0; try++) {
         if (try > 0 && error_is_final(errno))
             break;
+        tick(slot);
         fd = openat(walk->root_fd, *path ? path : ".", O_RDONLY | O_DIRECTORY | O_NOFOLLOW | O_CLOEXEC);
         if (fd >= 0 && try > 0)
             ADD(walk->report->transient, try);
@@ -292,7 +294,7 @@ static void read_folder(struct worker *worker, const char *path)
     batch->count = 0;
     batch->size = 0;
     show_folder(worker->slot, path);
-    folder->fd = open_folder(walk, path);
+    folder->fd = open_folder(walk, worker->slot, path);
     if (folder->fd < 0) {
         tally_error(&walk->tally, path, "", errno);
         goto out;
@@ -342,7 +344,7 @@ static int open_root(struct walk *walk)
     struct stat raw;
     struct walk_report *report = walk->report;
     struct place place = {AT_FDCWD, walk->root_path, NULL, &report->slots[0].ticks, 1};
-    int found = open(walk->root_path, O_PATH | O_CLOEXEC), error = 0;
+    int found = find_place(walk->root_path, &report->root_path_is_literal), error = 0;
     if (found < 0)
         return errno;
     report->root_mount_id = mount_id_of(found);

@@ -58,6 +58,7 @@ struct walk_report {
     /* the root */
     int32_t root_error;       /* errno, 0: it could be opened */
     uint64_t root_mount_id;   /* 0: the kernel does not tell */
+    uint32_t root_path_is_literal; /* no symbolic link was followed, as far as it could be */
     char root_real_path[WALK_PATH_SIZE]; /* symbolic links followed; empty: not known */
 
     /* Entries: each that was looked at is judged, unsettled, vanished or among the errors. */

@@ -40,6 +40,11 @@ def relative_path(value: str) -> str | None:
     return None
 
 
+def name(value: str) -> str | None:
+    """An entry of a folder."""
+    return "expected a name without '/'" if "/" in value else relative_path(value)
+
+
 def mount_path(value: str) -> str | None:
     """The share is rooted in the mount's parent, so that must not be the root folder."""
     if complaint := absolute_path(value):

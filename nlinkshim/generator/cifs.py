@@ -26,6 +26,10 @@ def mount_options(model: Model) -> tuple[MountOption, ...]:
         (f"vers={VERSIONS[given.min_protocol]}", "the dialects that the server speaks"),
         ("rw", "as the share") if given.writable else ("ro", "as the share"),
         (
+            "iocharset=utf8",
+            "names as UTF-8: where the kernel's default is another, those with other letters do not open",
+        ),
+        (
             "noserverino",
             "inode numbers of the client's own. With the server's, which may change when it restarts,"
             " an open working folder stayed ESTALE; with this it recovered",

@@ -14,7 +14,9 @@ from nlinkshim.generator import inside
 from nlinkshim.generator.cifs import mount_options
 from nlinkshim.generator.escape import FILTERS, Escaped, only_escaped
 from nlinkshim.generator.model import Model
+from nlinkshim.generator.names import CATIA_MAPPINGS
 from nlinkshim.generator.toml import as_toml
+from nlinkshim.generator.versions import OFFERS
 
 TARGETS = ("container", "compose", "kubernetes")
 CONFIG = "nlinkshim.toml"
@@ -47,9 +49,9 @@ class Source:
 SOURCES = (
     Source("image/Containerfile.j2"),
     Source("image/smb.conf.j2"),
+    Source("image/samba-settings.j2", mode=0o755),
     Source("image/entrypoint.j2", mode=0o755),
     Source("image/healthcheck.j2", mode=0o755),
-    Source("image/watch-shares.j2", mode=0o755, when=lambda model: bool(model.watched)),
     Source("image/mounter.j2", mode=0o755),
     Source("build.j2", mode=0o755),
     Source("run.j2", ("container",), mode=0o755),
@@ -85,6 +87,8 @@ def render(target: str, model: Model) -> dict[PurePosixPath, Rendered]:
         "settings": model.settings,
         "inside": inside,
         "mount_options": mount_options(model),
+        "offers": OFFERS,
+        "catia_mappings": CATIA_MAPPINGS,
     }
     wanted = [source for source in SOURCES if target in source.targets and source.when(model)]
     files = {

@@ -5,10 +5,11 @@ from __future__ import annotations
 import posixpath
 from dataclasses import dataclass
 from functools import cached_property
+from pathlib import PurePosixPath
 
 from nlinkshim import __version__
 from nlinkshim.errors import UsageError
-from nlinkshim.generator.inside import MOUNT_PARENT
+from nlinkshim.generator import inside
 from nlinkshim.generator.settings import Settings
 
 FIRST_UID = 1000
@@ -16,11 +17,11 @@ FIRST_UID = 1000
 
 @dataclass(frozen=True)
 class Share:
-    """One share. Rooted at the mount's parent, or (`watched`) inside the mount."""
+    """One share. Rooted at the mount's parent, or (`in_mount`) inside the mount."""
 
     name: str
     path: str
-    watched: bool
+    in_mount: bool
     inside: str  # the mount as its clients see it: a path below the share, or "" for the share itself
 
 
@@ -57,8 +58,13 @@ class Model:
 
     @property
     def mount(self) -> str:
-        """The mount as smbd's container sees it."""
-        return f"{MOUNT_PARENT}/{self.mount_name}"
+        """The mount as smbd's container sees it: where it is on the host, so that absolute links hold."""
+        return self.settings.mount_path
+
+    @property
+    def above_mount(self) -> tuple[str, ...]:
+        """The folders that lead to the mount, without the root folder."""
+        return tuple(str(above) for above in PurePosixPath(self.mount).parents[:-1])
 
     @cached_property
     def shares(self) -> tuple[Share, ...]:
@@ -66,25 +72,20 @@ class Model:
 
     def _share(self, name: str, separator: str, subfolder: str) -> Share:
         if not separator:
-            return Share(name, MOUNT_PARENT, False, self.mount_name)
+            return Share(name, self.mount_parent, False, self.mount_name)
         path = self.mount if subfolder == "." else f"{self.mount}/{subfolder}"
         return Share(name, path, True, "")
 
     @property
     def parent_shared(self) -> bool:
         """Whether a share exports all that lies beside the mount."""
-        return any(not share.watched for share in self.shares)
-
-    @property
-    def watched(self) -> tuple[Share, ...]:
-        """The shares to close when the mount was replaced."""
-        return tuple(share for share in self.shares if share.watched)
+        return any(not share.in_mount for share in self.shares)
 
     @property
     def listed(self) -> str:
         """What the health check lists in the first share; it ends in * where any entry will do."""
         share = self.shares[0]
-        if not share.watched:
+        if not share.in_mount:
             return f"{share.inside}/{self.settings.sentinel or '*'}"
         sentinel = f"{self.mount}/{self.settings.sentinel}"
         below = sentinel.startswith(f"{share.path}/") and sentinel != f"{share.path}/"
@@ -138,12 +139,19 @@ class Model:
     def _client_subfolder(self) -> str:
         """The part of the FUSE mount that the consumers mount: "", or a path that begins with /."""
         share = self.shares[0]
-        return share.path.removeprefix(self.mount) if share.watched else ""
+        return share.path.removeprefix(self.mount) if share.in_mount else ""
 
     @property
     def consumer_path(self) -> str:
         """Where a consumer sees it: at the path of the original, so that symbolic links lead to the same."""
         return self.settings.mount_path + self._client_subfolder
+
+    @property
+    def client_sentinel(self) -> str:
+        """The sentinel as a consumer sees it below consumer_path; "" where any entry will do."""
+        sentinel = f"/{self.settings.sentinel}"
+        below = self.settings.sentinel and sentinel.startswith(f"{self._client_subfolder}/")
+        return sentinel.removeprefix(f"{self._client_subfolder}/") if below else ""
 
     @property
     def client_path(self) -> str:
@@ -158,6 +166,10 @@ class Model:
     def scope(self) -> str:
         """NLINKSHIM_SCOPE in smbd's container."""
         return "fuse" if self.settings.scope == "fuse" else self.mount
+
+
+def _within(path: str, folder: str) -> bool:
+    return f"{path}/".startswith(f"{folder}/")
 
 
 def _relations(model: Model) -> list[tuple[str, bool, str]]:
@@ -211,6 +223,13 @@ def _relations(model: Model) -> list[tuple[str, bool, str]]:
             "service_address",
             bool(given.service_address) and given.service != "LoadBalancer",
             'only a Service with service = "LoadBalancer" can have one',
+        ),
+        (
+            "mount_path",
+            any(_within(own, model.mount_parent) for own in inside.OWN)
+            or any(_within(model.mount_parent, made) for made in inside.MADE),
+            f"the images need what is in their own {model.mount_parent}, which would be hidden by the mount's"
+            " parent folder; expected a mount in a folder of its own, such as /srv/fuse/dfs",
         ),
         ("server_command", bool(given.server_command) and not given.server_image, "expected a server_image"),
     ]

@@ -45,10 +45,16 @@ class Settings:
     )
     sentinel: str = _key(
         "",
-        "an entry below the mount that is always there; empty: any entry. The server waits for it, and "
-        "the health check lists it",
+        "an entry below the mount that is always there; empty: any entry. The server and the consumers wait "
+        "for it, the health check lists it, and a mount without it is none",
         check=checks.relative_path,
         optional=True,
+    )
+    guard: bool = _key(
+        True,
+        "close the empty folder below the mount even to root, so that nobody finds an empty library while "
+        "nothing is mounted (with a server_image, and the DaemonSet); false for a FUSE server made with "
+        "libfuse 2, which refuses such a folder",
     )
     mount_wait: int = _key(
         60, "seconds that the server waits for the mount before it gives up", limits=(1, 3600)
@@ -63,9 +69,14 @@ class Settings:
     shares: tuple[str, ...] = _key(
         ("dfs",),
         "shares, each NAME or NAME=SUBFOLDER. NAME alone exports the mount's parent folder, so that "
-        "clients outlive a remount; NAME=. or a subfolder exports that part of the mount, and a watcher "
-        "makes clients connect anew after a remount",
+        "clients see a remount at once; NAME=. or a subfolder exports that part of the mount",
         check=checks.share,
+    )
+    beside: tuple[str, ...] = _key(
+        (),
+        "names of what else the mount's parent folder holds and a share of it may show, such as another "
+        "mount that symbolic links lead to; without, the server refuses to start beside such",
+        check=checks.name,
     )
     writable: bool = _key(False, "let clients write")
     wide_links: bool = _key(

@@ -134,12 +134,14 @@ _NO_FOLDER = {
 
 
 def _facts(path: str, walk: Walk, options: Options) -> Facts:
-    """The mount is the one that the walk stood on; by the path's text only where the kernel did not tell."""
+    """The mount is the one that the walk stood on, which another at the same path never stands for. By the
+    path's text only where the kernel did not tell, and no link led elsewhere."""
     mounts = read_mounts()
+    mount = None
     if walk.root_mount_id:
         mount = mount_with_id(mounts, walk.root_mount_id)
-    else:
-        mount = mount_of(walk.root_real_path or os.path.abspath(path), mounts)
+    elif walk.root_path_is_literal:
+        mount = mount_of(os.path.abspath(path), mounts)
     return Facts(
         path, mount, mounts, os.geteuid(), options.timeout, options.plain, excluding=bool(options.exclude)
     )

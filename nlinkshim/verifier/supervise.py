@@ -230,6 +230,7 @@ _COPIED = (
     "root_error",
     "root_is_file",
     "root_mount_id",
+    "root_path_is_literal",
     "dead_error",
     "limited",
     "mounts_below",

@@ -82,6 +82,7 @@ class Walk(NamedTuple):
     root_error: int = 0  # errno
     root_is_file: int = 0  # 1: there is nothing to walk
     root_mount_id: int = 0  # 0: not known
+    root_path_is_literal: int = 0  # 1: no symbolic link was followed, as far as it could be
     root_real_path: str = ""  # "": not known
     dead_error: int = 0  # errno
     limited: int = 0  # 1: it ended at max_entries, and there was more
@@ -107,7 +108,7 @@ class Judgement(NamedTuple):
 
 class Facts(NamedTuple):
     """Whose walk it was. `mount` is the mount that the path leads to, of the list `mounts`; None if it is not
-    in the list: the root of a chroot that is no mount point, or a mount that was detached meanwhile."""
+    in the list: it is of another mount namespace, or is gone, or is the root of a chroot."""
 
     path: str
     mount: Mount | None
@@ -189,18 +190,15 @@ def _scope_paths(scope: str) -> list[str]:
     return [path.rstrip("/") or "/" for path in scope.split(":")]
 
 
-def _ineffective(walk: Walk, facts: Facts) -> Judgement:
-    scope, mount = walk.shim_scope, facts.mount
-    point = mount.path if mount else "the mount point"
+def _ineffective(walk: Walk, mount: Mount) -> Judgement:
+    scope, point = walk.shim_scope, mount.path
     if scope == "off":
         cause, remedy = (
             "NLINKSHIM_SCOPE=off: the shim is loaded and inert",
             "unset NLINKSHIM_SCOPE, or set it to fuse",
         )
-    elif mount is None:
-        cause, remedy = f"{_not_listed(walk, facts)}, nor is it to the shim", _LIST_IT
-    elif scope == "fuse" and not (mount and mount.is_fuse):
-        cause = f"the mount is of type {facts.fstype}, and the scope is fuse"
+    elif scope == "fuse" and not mount.is_fuse:
+        cause = f"the mount is of type {mount.fstype}, and the scope is fuse"
         remedy = f"set NLINKSHIM_SCOPE={point}"
     elif scope != "fuse" and point not in _scope_paths(scope):
         cause, remedy = f"NLINKSHIM_SCOPE={scope} does not name this mount", f"add {point} to NLINKSHIM_SCOPE"
@@ -210,16 +208,8 @@ def _ineffective(walk: Walk, facts: Facts) -> Judgement:
     return Judgement(Verdict.INEFFECTIVE, cause, remedy)
 
 
-_LIST_IT = "mount it again if it was unmounted; in a chroot, make its root a mount point (mount --bind) first"
-
-
 def _real_path(walk: Walk, facts: Facts) -> str:
     return walk.root_real_path or os.path.abspath(facts.path)
-
-
-def _not_listed(walk: Walk, facts: Facts) -> str:
-    here = _real_path(walk, facts)
-    return f"the kernel's list of mounts has none for {here}: what is mounted there is not known"
 
 
 def _in_scope(walk: Walk, mount: Mount) -> bool:
@@ -228,13 +218,24 @@ def _in_scope(walk: Walk, mount: Mount) -> bool:
     return mount.path in _scope_paths(walk.shim_scope)
 
 
+def _not_listed(walk: Walk, facts: Facts) -> Judgement | None:
+    """Of a mount that is out of the shim's reach, which judges by the list too. Lies that were all corrected
+    show that it is not. A plain folder may be meant, but not one that lies."""
+    if facts.mount or (not walk.left and (walk.lies or facts.plain)):
+        return None
+    return Judgement(
+        Verdict.INCOMPLETE,
+        "its mount is not in /proc/self/mountinfo: it is of another mount namespace, or was unmounted, or is"
+        " the root of a chroot and no mount point; what is mounted there is not known",
+        "verify it in the mount namespace where smbd runs (nsenter --mount), by its path there; if a chroot"
+        " is meant, make its root a mount point first (mount --bind); if a plain folder is meant: --plain",
+    )
+
+
 def _proves_nothing(walk: Walk, facts: Facts) -> Judgement | None:
     """Of a path whose true counts tell nothing of a FUSE mount; None if they do."""
     mount = facts.mount
-    if mount is None:
-        remedy = f"{_LIST_IT}; if this folder itself is meant: --plain"
-        return None if facts.plain else Judgement(Verdict.INCOMPLETE, _not_listed(walk, facts), remedy)
-    if _in_scope(walk, mount) or (facts.plain and mount.is_plain):
+    if mount is None or _in_scope(walk, mount) or (facts.plain and mount.is_plain):
         return None
     here = _real_path(walk, facts)
     if suspects := _suspects_below(walk, facts):
@@ -258,8 +259,14 @@ def below(walk: Walk, path: str) -> tuple[str, ...]:
 
 
 def _suspects_below(walk: Walk, facts: Facts) -> tuple[str, ...]:
-    """Of the mounts below, those that may lie: not the disks and the memory of this host itself."""
-    plain = {mount.path for mount in facts.mounts if mount.is_plain}
+    """Of the mounts below, those that may lie or lead to one that does: not the disks and the memory of this
+    host itself, unless a FUSE mount is below them."""
+    fuse = [mount.path for mount in facts.mounts if mount.is_fuse]
+    plain = {
+        mount.path
+        for mount in facts.mounts
+        if mount.is_plain and not any(path.startswith(mount.path + "/") for path in fuse)
+    }
     real = below(walk, _real_path(walk, facts))
     return tuple(path for path, at in zip(below(walk, facts.path), real, strict=True) if at not in plain)
 
@@ -280,9 +287,10 @@ def _unread(walk: Walk, facts: Facts) -> Judgement | None:
         parts.append(f"{what} could not be read ({kinds}), first {walk.first_error_path}")
     if walk.unsettled:
         parts.append(f"{plural(walk.unsettled, 'entry')} changed count or type at each look")
-    if walk.ghosts > walk.judged:
-        what = plural(walk.ghosts, "entry")
-        parts.append(f"{what} are listed and never there, first {walk.first_ghost_path}")
+    if walk.vanished > walk.judged:
+        still = f", {walk.ghosts:,} of them are still listed" if walk.ghosts else ""
+        first = f", first {walk.first_ghost_path}" if walk.first_ghost_path else ""
+        parts.append(f"{plural(walk.vanished, 'entry')} had vanished when it was their turn{still}{first}")
     if not parts and walk.judged:
         return None
     refused = walk.first_error in (errno.EACCES, errno.EPERM)
@@ -300,7 +308,7 @@ def _wrong(walk: Walk, facts: Facts) -> Judgement | None:
             f"{plural(walk.wrong, 'entry')} changed in more than a count of 0, or to a wrong count",
             "do not use this shim here; report it as a bug with `nlinkshim verify --format json`",
         )
-    return _ineffective(walk, facts) if walk.left else None
+    return _ineffective(walk, facts.mount) if walk.left and facts.mount else None
 
 
 def _ended(walk: Walk, facts: Facts) -> Judgement | None:
@@ -350,6 +358,7 @@ def _not_needed(walk: Walk, facts: Facts) -> Judgement:
 _IN_TURN: tuple[Callable[[Walk, Facts], Judgement | None], ...] = (
     _wrong,
     _ended,
+    _not_listed,
     _needed,
     _proves_nothing,
     _unread,

@@ -237,8 +237,9 @@ func main() {
 	now := flag.Bool("now", false, "answer every GETATTR with the time of now, as many small servers do")
 	owner := flag.Uint("owner", 0, "user and group id of all entries")
 	name := flag.String("name", "lying", "the mount shows as type fuse.NAME")
-	var links repeated
+	var links, files repeated
 	flag.Var(&links, "link", "add a symlink NAME=TARGET to the root (may be repeated)")
+	flag.Var(&files, "file", "add a file PATH=SIZE to the library, in a folder that it has (may be repeated)")
 	flag.Parse()
 	policy, known := policies[*nlink]
 	if flag.NArg() != 1 || !known || *fanout == 0 {
@@ -251,7 +252,7 @@ func main() {
 	if *entries > 0 {
 		top = newGeneratedRoot(*entries, *fanout, links)
 	} else {
-		top = newLibrary(links, *oddNames)
+		top = newLibrary(links, files, *oddNames)
 	}
 	root := &node{
 		server: &server{honesty: policy, latency: *latency, interruptible: *interruptible, plus: *plus, owner: uint32(*owner), created: 1 << 41, shift: *shift, now: *now},

@@ -140,7 +140,7 @@ dangling -> nowhere
 
 var oddNames = []string{"latin-\xe9.txt", "new\nline", "back\\slash", " space ", "tab\there"}
 
-func newLibrary(links []string, odd bool) folder {
+func newLibrary(links, files []string, odd bool) folder {
 	ino := uint64(1)
 	root := &listedFolder{}
 	folders := map[string]*listedFolder{"": root}
@@ -171,6 +171,12 @@ func newLibrary(links []string, odd bool) folder {
 		for _, name := range oddNames {
 			put(name, entry{mode: fileMode, size: 5})
 		}
+	}
+	for _, file := range files {
+		equals := strings.LastIndexByte(file, '=')
+		var size uint64
+		fmt.Sscan(file[equals+1:], &size)
+		put(file[:equals], entry{mode: fileMode, size: size})
 	}
 	for _, e := range parseLinks(links) {
 		put(e.name, e)

@@ -8,7 +8,7 @@ from functools import partial
 from pathlib import Path
 
 import pytest
-from harness import gofuse, images
+from harness import gofuse, images, releases
 from harness.capability import require
 from harness.mounts import FuseMount
 
@@ -32,3 +32,27 @@ def image(store: images.Store) -> Iterator[images.Builder]:
 def dfs(image: images.Builder, gofuse_program: Path) -> Callable[..., AbstractContextManager[FuseMount]]:
     """dfs(nlink="0", ...): mounts go-fuse where the containers expect it, by the flags of its main.go."""
     return partial(gofuse.mount, gofuse_program, image.parent / "dfs")
+
+
+@pytest.fixture(scope="session")
+def every_release() -> Iterator[releases.Releases]:
+    """every_release(version, key=value, ...): the server on that Samba, of releases.SUITES."""
+    require("root", "fuse", "overlay", "mmdebstrap", "smbclient")
+    with releases.releases() as made:
+        yield made
+
+
+@pytest.fixture(params=list(releases.SUITES))
+def release(
+    request: pytest.FixtureRequest, every_release: releases.Releases
+) -> Callable[..., releases.Release]:
+    """release(key=value, ...): the generated server, once on each Samba."""
+    return partial(every_release, request.param)
+
+
+@pytest.fixture
+def release_dfs(
+    every_release: releases.Releases, gofuse_program: Path
+) -> Callable[..., AbstractContextManager[FuseMount]]:
+    """release_dfs(nlink="0", ...): mounts go-fuse where these servers expect it; the flags of its main.go."""
+    return partial(gofuse.mount, gofuse_program, every_release.parent / "dfs")

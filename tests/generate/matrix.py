@@ -30,6 +30,7 @@ REST: dict[str, dict[str, Any]] = {
     "plain": {},
     "full": {
         "shares": ["dfs", "films=media/films", "all=."],
+        "beside": ["library", ".trash"],
         "wide_links": True,
         "sentinel": "media/.sentinel",
         "scope": "mount",

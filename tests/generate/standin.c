@@ -9,6 +9,7 @@
 #include <sys/stat.h>
 #include <unistd.h>
 
+static int paths_only;
 static const char *wanted; /* a count, or + and a count to exceed; NULL: tell it of each */
 
 static void visit(const char *path, int levels)
@@ -16,7 +17,9 @@ static void visit(const char *path, int levels)
     struct stat st;
     if (lstat(path, &st) != 0)
         return;
-    if (!wanted) {
+    if (paths_only) {
+        puts(path);
+    } else if (!wanted) {
         printf("%lu %s\n", (unsigned long)st.st_nlink, path);
     } else if (wanted[0] == '+' ? st.st_nlink > strtoul(wanted, NULL, 10) : st.st_nlink == strtoul(wanted, NULL, 10)) {
         puts(path);
@@ -42,15 +45,22 @@ static void end(int number)
 int main(int count, char **words)
 {
     if (!strcmp(basename(words[0]), "find")) { /* PATH -maxdepth LEVELS -links COUNT -print -quit */
+        if (!strcmp(words[2], "-mindepth")) { /* PATH -mindepth 1 -maxdepth LEVELS -print */
+            paths_only = 1;
+            visit(words[1], atoi(words[5]));
+            return 0;
+        }
         wanted = words[5];
         visit(words[1], atoi(words[3]));
         return 0;
     }
     puts("Version 0.0-standin");
-    if (count == 2 && !strcmp(words[1], "--version"))
+    if (count == 2 && !strcmp(words[1], "-b"))
+        puts("   MODULESDIR: /usr/lib/samba");
+    if (count == 2)
         return 0;
     signal(SIGTERM, end); /* the first process has no default action */
-    visit("/srv/fuse/dfs", 9);
+    visit(MOUNT, 9);
     fflush(stdout);
     pause();
     return 1;

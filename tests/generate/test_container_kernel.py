@@ -9,7 +9,8 @@ from collections.abc import Callable, Iterator
 
 import pytest
 from harness import gofuse, guest
-from harness.images import PASSWORD, Builder, Image
+from harness.clients import PASSWORD
+from harness.images import Builder, Image
 
 from nlinkshim.generator.cifs import mount_options
 from nlinkshim.generator.model import Model

@@ -19,7 +19,7 @@ from nlinkshim.installer import install
 
 STANDIN = Path(__file__).with_name("standin.c")
 MUSL = Path("/lib/x86_64-linux-musl/libc.so")
-APPLETS = ["sh", "ls", "cat", "head", "grep", "env", "timeout", "sleep", "date", "id", "mkdir", "rm"]
+APPLETS = ["sh", "ls", "cat", "head", "grep", "env", "timeout", "sleep", "date", "id", "mkdir", "rm", "sed"]
 STUBS = {
     # reads the password twice, as the real one does
     "pdbedit": '#!/bin/sh\nread -r one && read -r two && [ -n "$one" ] && [ "$one" = "$two" ]\n',
@@ -55,16 +55,19 @@ def musl(image: images.Builder) -> Iterator[Image]:
         (root / "bin" / applet).symlink_to("busybox")
     for program, text in STUBS.items():
         put(root / "usr/bin" / program, text.encode())
+    put(root / "usr/lib/samba/vfs/catia.so", b"")
     (root / "usr/sbin").mkdir(parents=True)
     for place in ("usr/sbin/smbd", "usr/bin/find"):
-        processes.run(["musl-gcc", "-O1", "-Wall", "-Werror", str(STANDIN), "-o", str(root / place)])
-    for script in ("entrypoint", "healthcheck"):
+        mount = f'-DMOUNT="{image.parent}/dfs"'
+        processes.run(["musl-gcc", "-O1", "-Wall", "-Werror", mount, str(STANDIN), "-o", str(root / place)])
+    for script in ("entrypoint", "healthcheck", "samba-settings"):
         put(root / "usr/local/bin" / script, (folder / "image" / script).read_bytes())
-    for below in ("run/samba", "srv/fuse", "run/secrets/smb", "usr/local/lib", "tmp", "etc"):
-        (root / below).mkdir(parents=True)
+    for below in ("run/samba", str(image.parent)[1:], "run/secrets/smb", "usr/local/lib", "tmp", "etc/samba"):
+        (root / below).mkdir(parents=True, exist_ok=True)
     install(Path(SHIM), root, program="/usr/sbin/smbd")
     path = "ENV PATH=/usr/sbin:/usr/bin:/sbin:/bin"
-    text = f'FROM scratch\nCOPY root/ /\n{path}\nENTRYPOINT ["/usr/local/bin/entrypoint"]\n'
+    settings = 'RUN ["/usr/local/bin/samba-settings"]'
+    text = f'FROM scratch\nCOPY root/ /\n{path}\n{settings}\nENTRYPOINT ["/usr/local/bin/entrypoint"]\n'
     (folder / "image" / "Containerfile.musl").write_text(text)
     bud = ["buildah", "bud", "--format=docker", "--file", folder / "image" / "Containerfile.musl"]
     image.store.run(*bud, "--tag", f"localhost/nlinkshim-smbd:{name}", folder / "image")
@@ -77,27 +80,28 @@ def test_the_same_bytes_serve_both_libcs(musl: Image, shim):
 
 def test_the_standin_shows_lies_without_the_shim(musl: Image, dfs):
     with dfs():
-        run = ["podman", "run", "--rm", "--network=none", f"--volume={musl.parent}:/srv/fuse:ro,rslave"]
+        run = ["podman", "run", "--rm", "--network=none", f"--volume={musl.parent}:{musl.parent}:ro,rslave"]
         said = musl.store.run(
             *run, "--entrypoint=timeout", f"localhost/nlinkshim-smbd:{musl.name}", "1", "smbd", check=False
         )
-    assert "0 /srv/fuse/dfs/readme.txt" in said.stdout.splitlines()
+    assert f"0 {musl.parent}/dfs/readme.txt" in said.stdout.splitlines()
 
 
 def test_it_serves_what_is_corrected(musl: Image, dfs):
     with dfs(), musl.started() as container:
         processes.wait_until(lambda: "readme.txt" in container.log(), 10, "the stand-in's listing")
         lines = container.log().splitlines()
-        assert "nlinkshim: the link counts of 0 in a sample of /srv/fuse/dfs are corrected" in lines
+        assert f"nlinkshim: the link counts of 0 in a sample of {musl.parent}/dfs are corrected" in lines
         counts = {
             path: int(count)
             for count, path in (
-                line.split(" ", 1) for line in lines if "/srv/fuse/" in line and line[0].isdigit()
+                line.split(" ", 1) for line in lines if f"{musl.parent}/" in line and line[0].isdigit()
             )
         }
         assert len(counts) > 20
-        assert counts["/srv/fuse/dfs"] == counts["/srv/fuse/dfs/movies"] == 2
-        assert counts["/srv/fuse/dfs/readme.txt"] == counts["/srv/fuse/dfs/to-readme"] == 1
+        mount = f"{musl.parent}/dfs"
+        assert counts[mount] == counts[f"{mount}/movies"] == 2
+        assert counts[f"{mount}/readme.txt"] == counts[f"{mount}/to-readme"] == 1
         assert 0 not in counts.values()
         assert container.stop() < 2
 
@@ -111,7 +115,7 @@ def test_musl_says_nothing_and_it_refuses(musl: Image, dfs, folder: Path):
 
 
 def test_other_refusals_in_busybox_shell(musl: Image, dfs, folder: Path):
-    assert musl.run_to_its_end().refused(3, "nothing is mounted at /srv/fuse/dfs", "(waited 2 s)")
+    assert musl.run_to_its_end().refused(3, f"nothing is mounted at {musl.parent}/dfs", "(waited 2 s)")
     with dfs() as mount:
         assert musl.run_to_its_end(secrets=folder).refused(2, "there is no /run/secrets/smb/media")
         assert musl.run_to_its_end("--env=NLINKSHIM_SCOPE=off").refused(2, "NLINKSHIM_SCOPE=off")

@@ -76,9 +76,11 @@ def test_a_scope_that_leaves_the_mount_out(plain: Image, dfs):
     with dfs():
         outcome = plain.run_to_its_end("--env=NLINKSHIM_SCOPE=/mnt/other")
         assert outcome.refused(
-            1, "/srv/fuse/dfs shows a link count of 0 even under the shim", "/mnt/other"
+            1, f"{plain.parent}/dfs shows a link count of 0 even under the shim", "/mnt/other"
         ), outcome
-        with plain.serving("--env=NLINKSHIM_SCOPE=/srv/fuse/dfs", "--env=NLINKSHIM_DIR_NLINK=1") as container:
+        with plain.serving(
+            f"--env=NLINKSHIM_SCOPE={plain.parent}/dfs", "--env=NLINKSHIM_DIR_NLINK=1"
+        ) as container:
             assert "are corrected" in container.log()
 
 
@@ -113,14 +115,14 @@ def test_a_password_that_may_not_be_read(plain: Image, dfs, folder: Path):
 def test_no_mount(plain: Image):
     begin = time.monotonic()
     outcome = plain.run_to_its_end()
-    assert outcome.refused(3, "nothing is mounted at /srv/fuse/dfs", "rslave", "(waited 2 s)"), outcome
+    assert outcome.refused(3, f"nothing is mounted at {plain.parent}/dfs", "rslave", "(waited 2 s)"), outcome
     assert 2 <= time.monotonic() - begin < 6
 
 
 def test_no_sentinel(image, dfs):
     with dfs():
         outcome = image(sentinel="movies/none").run_to_its_end()
-    assert outcome.refused(3, "/srv/fuse/dfs has no movies/none"), outcome
+    assert outcome.refused(3, f"{image.parent}/dfs has no movies/none"), outcome
 
 
 def test_an_empty_mount(image):
@@ -130,7 +132,7 @@ def test_an_empty_mount(image):
     point.mkdir(exist_ok=True)
     with mounts.mounted("none", point, "tmpfs"):
         outcome = built.run_to_its_end()
-    assert outcome.refused(3, "/srv/fuse/dfs is empty"), outcome
+    assert outcome.refused(3, f"{built.parent}/dfs is empty"), outcome
 
 
 def test_a_dead_mount(plain: Image, dfs):

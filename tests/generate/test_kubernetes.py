@@ -122,10 +122,14 @@ def test_a_consumer_sees_the_files_at_the_path_of_the_original(name: str):
     ((_, source, options),) = manifests.mounts_of_the_share(found)
     _, _, _, share, *below = source.split("/")
     served = next(s for s in model.shares if s.name == share)
-    original = "/".join([served.path.replace("/srv/fuse", model.mount_parent), *below])
+    original = "/".join([served.path, *below])
     assert original.startswith(model.settings.mount_path)
     (consumer,) = [pod for pod in found.pods if pod.owner.endswith("-consumer")]
     (mount,) = consumer.spec["containers"][0]["volumeMounts"]
+    (waits,) = consumer.spec["initContainers"]
+    sentinel = [model.client_sentinel] if model.client_sentinel else []
+    assert waits["command"][1:] == ["wait", model.consumer_path, *sentinel]
+    assert waits["volumeMounts"] == [mount]
     assert mount["mountPropagation"] == "HostToContainer"
     (volume,) = consumer.spec["volumes"]
     if "hostPath" in volume:  # of a mount at client_path it sees the folder above

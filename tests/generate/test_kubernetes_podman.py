@@ -24,7 +24,7 @@ from typing import Any
 
 import pytest
 import yaml
-from harness import images, mounter, processes
+from harness import clients, images, mounter, processes
 from harness.capability import require
 from harness.mounts import topmost
 
@@ -71,7 +71,7 @@ class Pod:
 
     def listing(self) -> str:
         """What a client on this machine sees."""
-        where = ["//127.0.0.1/dfs", f"--port={self.port}", "-s", "/dev/null", "-U", images.USER]
+        where = ["//127.0.0.1/dfs", f"--port={self.port}", "-s", "/dev/null", "-U", clients.USER]
         command = ["smbclient", *where, "--client-protection=encrypt", "-c", "ls dfs\\*"]
         return processes.run(command, check=False).stdout
 
@@ -157,7 +157,7 @@ def test_the_share_is_served_through_the_pod(pod: Pod):
     listed = pod.listing()
     assert "readme.txt" in listed
     assert topmost(pod.mount).fstype == "fuse.lying"
-    assert "the link counts of 0 in a sample of /srv/fuse/dfs are corrected" in pod.log("smbd")
+    assert f"the link counts of 0 in a sample of {pod.mount} are corrected" in pod.log("smbd")
     assert pod.probe("readinessProbe")
     assert pod.probe("livenessProbe")
 

@@ -8,6 +8,7 @@ from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
+import yaml
 from generate.matrix import combinations, distinct_files
 from harness import mounts, samba
 from harness.capability import require
@@ -58,6 +59,24 @@ def test_yamllint(written: Path) -> None:
 def test_the_compose_schema(written: Path) -> None:
     checker = [BIN / "check-jsonschema", "--builtin-schema", "vendor.compose-spec"]
     clean(*checker, *files(written, "compose.yaml"))
+
+
+def test_compose_starts_nobody_on_an_empty_folder() -> None:
+    """The consumer waits for the mount and its sentinel, the FUSE server for the folder to be closed."""
+    done = {"condition": "service_completed_successfully"}
+    for name, target, model in combinations():
+        if target != "compose":
+            continue
+        (text,) = [
+            file.content for path, file in render(target, model).items() if path.name == "compose.yaml"
+        ]
+        services = yaml.safe_load(text)["services"]
+        given = model.settings
+        assert services["consumer"]["depends_on"] == {"wait": done}, name
+        assert services["wait"]["command"] == ["wait", given.mount_path, *filter(None, [given.sentinel])]
+        if given.server_image:
+            assert services["server"]["depends_on"] == {"clear": done}
+            assert services["clear"]["command"] == ["clear", given.mount_path]
 
 
 @pytest.mark.parametrize("name", ["image/smb.conf"])

@@ -26,7 +26,7 @@ from nlinkshim.generator.settings import Settings
 TARGET = "/mnt/dfs"
 ACCOUNT = "nobody"
 PASSWORD = 'p,a"ss $word='  # noqa: S105
-SETTINGS = {"limit": 2, "patience": 6, "secrets": "/secrets"}
+SETTINGS = {"limit": 2, "secrets": "/secrets", "record": "/run/record"}
 # Notes when the folder is listed and found empty, with no error: what a media server takes for "all deleted".
 WATCH = f"""
     until [ -e /run/watch.end ]; do
@@ -73,13 +73,15 @@ def serve_folder(mount_gofuse, serve_smb, folder: Path, shim: Shim, port: int) -
 class Mounter:
     """The script at work in the guest."""
 
-    def __init__(self, machine: guest.Machine, port: int) -> None:
+    def __init__(self, machine: guest.Machine, port: int, more: tuple[str, ...], patience: int) -> None:
         model = Model.of(Settings.of({"port": port}))
-        options = [option.text for option in mount_options(model)]
+        options = [*(option.text for option in mount_options(model)), *more]
         words = shlex.join(
             ["mounter", "cifs", TARGET, model.client_source(guest.HOST), *options, f"user={ACCOUNT}"]
         )
-        env = " ".join(f"NLINKSHIM_{name.upper()}={value}" for name, value in SETTINGS.items())
+        env = " ".join(
+            f"NLINKSHIM_{name.upper()}={value}" for name, value in {**SETTINGS, "patience": patience}.items()
+        )
         self._machine = machine
         self.job = machine.start(f"echo $$ >/run/mounter.pid; {env} exec {words} >/run/mounter.log 2>&1")
 
@@ -97,16 +99,23 @@ class Mounter:
 
 
 @contextlib.contextmanager
-def mounting(machine: guest.Machine, port: int) -> Iterator[Mounter]:
-    mounter = Mounter(machine, port)
+def mounting(
+    machine: guest.Machine, port: int, *more: str, leave: bool = False, patience: int = 6
+) -> Iterator[Mounter]:
+    """The script, with `more` options. `leave`: its mount, for another script."""
+    mounter = Mounter(machine, port, more, patience)
     try:
         yield mounter
     finally:
         machine.run("kill $(cat /run/mounter.pid)", check=False)
         try:
-            mounter.job.result(10)
+            assert mounter.job.result(20).status == 0
         finally:
-            machine.run(f"umount -l {TARGET}; rm -rf /run/nlinkshim /run/watch.end", check=False)
+            if not leave:
+                machine.run(
+                    f"umount -l {TARGET} /run/nlinkshim; rm -rf /run/nlinkshim /run/record /run/watch.end",
+                    check=False,
+                )
 
 
 @contextlib.contextmanager
@@ -125,10 +134,10 @@ def children(pid: int) -> set[int]:
 
 
 def test_it_waits_for_the_server_then_mounts(machine, serve_folder: Serve, port: int):
-    """No server yet: it goes on trying. Then the share is there, with the options of the model, and no file
-    with the password is left. SIGTERM ends the script and the mount at once."""
+    """No server yet: it goes on trying, and says why. Then the share is there, with the options of the model,
+    and no file with the password is left. SIGTERM ends the script at once, and leaves the mount."""
     with mounting(machine, port) as mounter:
-        mounter.wait_for("cannot mount .*(refused|Unable|error)", 20)
+        mounter.wait_for("cannot mount .*: mount error.*(refused|could not connect|Unable)", 20)
         with serve_folder():
             mounter.wait_for("alive", 60)
             assert "readme.txt" in machine.run(f"ls {TARGET}").output
@@ -155,7 +164,7 @@ def test_it_waits_for_the_server_then_mounts(machine, serve_folder: Serve, port:
             ended = machine.run(f"kill {pid}; while kill -0 {pid} 2>/dev/null; do :; done")
             assert ended.seconds < 2
             assert mounter.job.result().status == 0
-            assert TARGET not in machine.run("cat /proc/mounts").output
+            assert "readme.txt" in machine.run(f"ls {TARGET}").output
 
 
 def test_the_server_restarts(machine, serve_folder: Serve, port: int, tell):
@@ -198,3 +207,86 @@ def test_a_connection_that_is_silent(machine, serve_folder: Serve, port: int, te
                     with contextlib.suppress(ProcessLookupError):
                         os.kill(pid, signal.SIGCONT)
             tell(f"silent connection: alive again after {seconds:.1f} s")
+
+
+def mount_number(machine: guest.Machine) -> str:
+    """Of what is mounted there, as the kernel counts."""
+    return machine.run(f"grep ' {TARGET} ' /proc/self/mountinfo | cut -d' ' -f1,3").output
+
+
+def test_the_next_script_takes_the_mount_over(machine, serve_folder: Serve, port: int):
+    """An upgrade: whoever polls the folder meanwhile sees no error."""
+    with serve_folder(), contextlib.ExitStack() as stack:
+        with mounting(machine, port, leave=True) as first:
+            first.wait_for("alive", 30)
+            before = mount_number(machine)
+            seen = stack.enter_context(watched(machine))
+        second = stack.enter_context(mounting(machine, port))
+        second.wait_for("took over the mount", 20)
+        second.wait_for("alive", 20)
+        shown = seen()
+        assert mount_number(machine) == before
+        assert "error" not in shown and "empty" not in shown, shown
+
+
+def test_a_mount_with_other_options_is_replaced(machine, serve_folder: Serve, port: int):
+    with serve_folder():
+        with mounting(machine, port, leave=True) as first:
+            first.wait_for("alive", 30)
+            before = mount_number(machine)
+        with mounting(machine, port, "nobrl") as second:
+            second.wait_for("made otherwise", 20)
+            second.wait_for("mounted //", 30)
+            assert mount_number(machine) != before
+            assert ",nobrl," in machine.run(f"grep ' {TARGET} cifs ' /proc/mounts").output
+
+
+def test_unmount_is_for_good(machine, serve_folder: Serve, port: int):
+    with serve_folder(), mounting(machine, port) as mounter:
+        mounter.wait_for("alive", 30)
+        machine.run(f"NLINKSHIM_RECORD=/run/record mounter unmount {TARGET}")
+        mounter.wait_for("absent", 10)
+        time.sleep(5)
+        assert not mount_number(machine)
+        assert machine.run("ls /run/record").output == ""
+
+
+def test_a_share_without_the_sentinel_is_none(machine, serve_smb, folder: Path, port: int):
+    """The FUSE server is away and its folder is there, empty: an error is less than an empty library."""
+    inside = folder / "share/dfs"
+    inside.mkdir(parents=True)
+    (inside / "other").touch()
+    with serve_smb({"dfs": Share(folder / "share")}, port=port) as server:
+        server.add_user(ACCOUNT, PASSWORD)
+        with mounting(machine, port, "sentinel=readme.txt") as mounter:
+            mounter.wait_for("cannot mount .*: it holds no readme.txt", 30)
+            assert not mount_number(machine)
+            (inside / "readme.txt").touch()
+            mounter.wait_for("alive", 60)
+            assert machine.run("mounter ready").status == 0
+            (inside / "readme.txt").unlink()
+            mounter.wait_for("empty .no readme.txt", 20)
+            mounter.wait_for("unmounted", 20)
+            assert machine.run("mounter ready", check=False).status != 0
+
+
+def test_a_mount_that_recovers_is_not_replaced(machine, serve_folder: Serve, port: int):
+    """The new one was begun while the old did not answer."""
+    with serve_folder() as server:
+        before = children(server.pid)
+        # before the client itself gives the old connection up, after 15 s
+        with mounting(machine, port, patience=1) as mounter:
+            mounter.wait_for("alive", 30)
+            number = mount_number(machine)
+            (old,) = children(server.pid) - before
+            for pid in (old, server.pid):  # neither answers the old connection, nor takes a new one
+                os.kill(pid, signal.SIGSTOP)
+            try:
+                mounter.wait_for("hung", 30)
+                machine.run("until pidof mount.cifs; do sleep 0.1; done", timeout=30)
+            finally:
+                os.kill(old, signal.SIGCONT)
+            mounter.wait_for("alive after .*hung", 30)
+            os.kill(server.pid, signal.SIGCONT)
+            mounter.wait_for("dropped a new mount", 40)
+            assert mount_number(machine) == number

@@ -189,6 +189,63 @@ def test_clear_before_the_server_starts(run, mount, shared):
     )
 
 
+def test_the_folder_below_the_mount_is_closed_even_to_root(run, mount, shared, folder):
+    """And so it is again after the server is gone, on the machine and in whatever took the parent folder."""
+    require("mmdebstrap")
+    path = mounter.newer_mount(folder)
+    (shared / "dfs").mkdir()
+    for _ in range(2):  # the second finds it guarded
+        with run("clear", shared / "dfs", path=path) as clearing:
+            assert clearing.process.wait(10) == 0
+            assert not clearing.said("warning"), clearing.lines()
+    assert [line.point for line in mounts.mount_lines()].count(shared) == 2
+    other = folder / "consumer"
+    other.mkdir()
+
+    def refused() -> bool:
+        for parent in (shared, other):
+            with pytest.raises(PermissionError):
+                any((parent / "dfs").iterdir())
+            with pytest.raises(PermissionError):
+                (parent / "dfs/readme.txt").stat()
+        return True
+
+    with mounts.mounted(str(shared), other, None, mounts.MS_BIND):
+        mounts.mount("none", other, None, mounts.MS_SLAVE)
+        assert refused()
+        with mount():
+            assert {entry.name for entry in (other / "dfs").iterdir()} >= {"readme.txt"}
+            assert (shared / "dfs/readme.txt").stat().st_uid == 0
+        assert refused()
+        # root's own work beside it goes on
+        (shared / "beside").mkdir()
+        (shared / "beside").rmdir()
+
+
+def test_what_cannot_be_guarded_is_closed_to_users_and_told(folder, shared, script):
+    """busybox' mount knows no id maps."""
+    require("busybox")
+    tools = mounter.busybox_tools(folder / "bin")
+    (shared / "dfs").mkdir()
+    with mounter.running(
+        script, folder, "clear", shared / "dfs", interpreter=(str(tools / "sh"),), path=tools
+    ) as clearing:
+        assert clearing.process.wait(10) == 0
+        assert clearing.said("warning: not guarded against root, .*this mount.8. knows no X-mount.idmap")
+    assert not mounter.is_guarded(shared)
+    status = (shared / "dfs").stat()
+    assert (status.st_mode & 0o777, status.st_uid) == (0, 0)
+
+
+def test_what_the_folder_below_the_mount_holds_is_told(run, shared):
+    (shared / "dfs").mkdir()
+    (shared / "dfs/film.mkv").touch()
+    with run("clear", shared / "dfs") as clearing:
+        assert clearing.process.wait(10) == 0
+        assert clearing.said("warning: the folder below the mount holds entries")
+    assert (shared / "dfs").stat().st_mode & 0o777 == 0o755
+
+
 def test_wait_for_a_mount(run, mount, shared):
     (shared / "dfs").mkdir()
     with run("wait", shared / "dfs") as mounter:
@@ -196,3 +253,28 @@ def test_wait_for_a_mount(run, mount, shared):
         assert mounter.process.poll() is None
         with mount():
             assert mounter.process.wait(10) == 0
+
+
+@pytest.mark.parametrize("sentinel", ["readme.txt", "movies/poster.jpg"])
+def test_wait_for_the_sentinel(each_run, mount, shared, folder, sentinel: str):
+    """An empty mount is none, nor is one with something else in it."""
+    (shared / "dfs").mkdir()
+    with each_run("wait", shared / "dfs", sentinel) as waiting:
+        with mounts.mounted("none", shared / "dfs", "tmpfs"):
+            waiting.wait_for(f"^empty .no {sentinel}", 5)
+            (shared / "dfs/other").touch()
+            if "/" in sentinel:
+                (shared / "dfs" / sentinel).parent.mkdir()
+            time.sleep(2)
+            assert waiting.process.poll() is None
+        with mount():
+            assert waiting.process.wait(10) == 0
+
+
+def test_wait_for_any_entry(run, shared):
+    (shared / "dfs").mkdir()
+    with mounts.mounted("none", shared / "dfs", "tmpfs"), run("wait", shared / "dfs") as waiting:
+        waiting.wait_for("^empty .no entry", 5)
+        assert waiting.process.poll() is None
+        (shared / "dfs/any").touch()
+        assert waiting.process.wait(10) == 0

@@ -16,13 +16,12 @@ from dataclasses import dataclass, field
 from pathlib import Path
 
 from . import mounts, processes
+from .clients import PASSWORD, Reached
 from .samba import answers, free_port
 
 CHECKOUT = Path(__file__).parents[2]
 CACHE = CHECKOUT / "build" / "images"  # what takes long to fetch: the base, the wheels that ours needs
-DEBIAN = "docker.io/library/debian:bookworm-slim"
-PASSWORD = "correct horse, battery"  # noqa: S105
-USER = f"media%{PASSWORD}"
+DEBIAN = "docker.io/library/debian:{}-slim"
 SHIM = "/usr/local/lib/nlinkshim.so"
 
 STORAGE = """\
@@ -110,17 +109,19 @@ def store() -> Iterator[Store]:
             mounts.detach_below(folder)
 
 
-def import_debian(into: Store) -> None:
-    """Make the base image of Debian's packages: there may be no registry to pull it from."""
-    if into.run("podman", "image", "exists", DEBIAN, check=False).returncode == 0:
-        return
-    archive = CACHE / "bookworm.tar"
+def import_debian(into: Store, suite: str = "bookworm") -> str:
+    """Make a base image of Debian's packages: there may be no registry to pull it from. Returns its name."""
+    name = DEBIAN.format(suite)
+    if into.run("podman", "image", "exists", name, check=False).returncode == 0:
+        return name
+    archive = CACHE / f"{suite}.tar"
     if not archive.exists():
         CACHE.mkdir(parents=True, exist_ok=True)
         part = archive.with_suffix(".part.tar")
-        processes.run(["mmdebstrap", "--quiet", "--variant=minbase", "bookworm", str(part)], timeout=300)
+        processes.run(["mmdebstrap", "--quiet", "--variant=minbase", suite, str(part)], timeout=300)
         part.rename(archive)
-    into.podman("import", "--quiet", archive, DEBIAN, timeout=120)
+    into.podman("import", "--quiet", archive, name, timeout=120)
+    return name
 
 
 @functools.cache
@@ -181,10 +182,14 @@ class Image:
 
 
 @dataclass(frozen=True)
-class Container:
+class Container(Reached):
     """A container that runs."""
 
     image: Image
+
+    @property
+    def port(self) -> int:
+        return self.image.port
 
     @property
     def pid(self) -> int:
@@ -224,77 +229,6 @@ class Container:
         begin = time.monotonic()
         self._podman("stop", "--time=10", self.image.container)
         return time.monotonic() - begin
-
-    def client(
-        self, share: str, command: str, *flags: str, user: str | None = USER
-    ) -> subprocess.CompletedProcess[str]:
-        """Run smbclient commands from this machine. Its exit status is for the caller to judge."""
-        return processes.run([*self.smbclient(share, *flags, user=user), "-c", command], check=False)
-
-    def smbclient(self, share: str, *flags: str, user: str | None = USER) -> list[str]:
-        who = ["-N"] if user is None else ["-U", user]
-        return [
-            "smbclient",
-            f"//127.0.0.1/{share}",
-            f"--port={self.image.port}",
-            "-s",
-            "/dev/null",
-            *who,
-            *flags,
-        ]
-
-    @contextlib.contextmanager
-    def staying_client(self, share: str) -> Iterator[StayingClient]:
-        process = subprocess.Popen(
-            ["stdbuf", "--output=L", *self.smbclient(share)],
-            stdin=subprocess.PIPE,
-            stdout=subprocess.PIPE,
-            stderr=subprocess.STDOUT,
-            text=True,
-        )
-        try:
-            yield StayingClient(process)
-        finally:
-            process.kill()
-            process.communicate()
-
-
-@dataclass(frozen=True)
-class StayingClient:
-    """One smbclient, that is, one connection to the server, that is given a command after the other.
-
-    Each command must print something. smbclient waits for more input even if it has read the next line
-    already, so that must come later.
-    """
-
-    process: subprocess.Popen[str]
-    asked: list[str] = field(default_factory=list)
-
-    def ask(self, command: str) -> str:
-        """What it prints for a command. A second one that it does not know marks the end."""
-        self.asked.append(command)
-        mark = f"mark{len(self.asked)}"
-        self._send(command)
-        lines = [self._line()]
-        self._send(mark)
-        while True:
-            line = self._line()
-            if line.startswith(f"{mark}: command not found"):
-                return "".join(lines)
-            lines.append(line)
-
-    def _send(self, line: str) -> None:
-        assert self.process.stdin is not None
-        self.process.stdin.write(f"{line}\n")
-        self.process.stdin.flush()
-
-    def _line(self) -> str:
-        assert self.process.stdout is not None
-        line = self.process.stdout.readline()
-        while line.startswith('Try "help"'):
-            line = self.process.stdout.readline()
-        assert line, f"smbclient ended: {self.asked}"
-        return line
 
 
 @dataclass(frozen=True)

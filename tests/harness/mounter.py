@@ -14,13 +14,15 @@ from pathlib import Path
 
 from nlinkshim.generator import Settings, generate
 
-from . import mounts, processes
+from . import mounts, processes, releases
 
 MS_REC = 16384
 MS_PRIVATE = 1 << 18
 MS_SHARED = 1 << 20
 TOOLS = [
     "cat",
+    "chmod",
+    "chown",
     "date",
     "find",
     "mkdir",
@@ -53,8 +55,27 @@ def shared_folder(path: Path) -> Iterator[Path]:
             yield path
         finally:
             for line in reversed(mounts.mount_lines()):
-                if path in line.point.parents:
+                if path in line.point.parents or (line.point == path and is_guarded(path)):
                     mounts.detach_top(line.point)
+
+
+def is_guarded(path: Path) -> bool:
+    """Whether what is mounted there has an id map."""
+    lines = Path("/proc/self/mountinfo").read_text().split("\n")
+    settings = [line.split()[5] for line in lines if line and line.split()[4] == str(path)]
+    return bool(settings) and "idmapped" in settings[-1].split(",")
+
+
+def newer_mount(folder: Path) -> str:
+    """A PATH with the mount(8) of Debian 13 before all else: that of Debian 12 knows no id maps."""
+    root = releases.unpacked("4.22")
+    libraries = root / "usr/lib/x86_64-linux-gnu"
+    program = folder / "newer" / "mount"
+    program.parent.mkdir()
+    loader = f'{root}/usr/lib64/ld-linux-x86-64.so.2 --library-path "{libraries}"'
+    program.write_text(f'#!/bin/sh\nexec {loader} {root}/usr/bin/mount "$@"\n')
+    program.chmod(0o755)
+    return f"{program.parent}:{os.environ['PATH']}"
 
 
 def busybox_tools(folder: Path) -> Path:

@@ -18,6 +18,7 @@ from . import processes
 
 MS_BIND = 4096
 MS_REC = 1 << 14
+MS_SLAVE = 1 << 19
 MS_SHARED = 1 << 20
 MNT_DETACH = 2
 _libc = ctypes.CDLL(None, use_errno=True)

@@ -229,8 +229,11 @@ def test_entries_that_are_listed_for_ever_and_never_there_are_told(verify, mount
 
 
 def test_a_file_system_in_motion(verify, folder):
-    """Files come and go while it walks; on an honest file system some are seen with a count of 0."""
+    """Files come and go while it walks; on an honest file system some are seen with a count of 0. What stays
+    is more than what goes: else too little could be judged."""
     stop = threading.Event()
+    for number in range(300):
+        (folder / f"stays{number}").touch()
 
     def churn() -> None:
         while not stop.is_set():

@@ -148,6 +148,6 @@ def test_a_child_that_dies_says_why():
 def test_no_child_is_left(folder):
     child = Child("nlinkshim.checkup.context:look_in_steps", {"path": str(folder), "user": None}, 5)
     results = iter(child)
-    assert next(results)[0] == "resolve"
+    assert next(results)[0] == "way"
     results.close()
     assert processes.run(["pgrep", "-P", str(os.getpid()), "-f", "nlinkshim.child"], check=False).stdout == ""

@@ -98,3 +98,10 @@ def test_rdiff_backup_fs(verify, backup):
     code, found = verify(backup)
     assert (code, found["verdict"], found["entries"]) == (0, "needed", 5)
     assert found["lies"] == found["corrected"] == 3
+
+
+def test_names_that_are_never_there_on_a_slow_mount(verify, mount_scripted):
+    """They are looked for again and again, and the time limit is for one call."""
+    with mount_scripted("listed-but-not-there", latency=0.15, entry_timeout=60, attr_timeout=60) as mount:
+        code, found = verify(mount.path, "--timeout", "1.2", "--jobs", "1")
+    assert (code, found["verdict"], found["ghosts"]) == (0, "not-needed", 3), found["cause"]
