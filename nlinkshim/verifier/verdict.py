@@ -108,7 +108,7 @@ class Judgement(NamedTuple):
 
 class Facts(NamedTuple):
     """Whose walk it was. `mount` is the mount that the path leads to, of the list `mounts`; None if it is not
-    in the list: it is of another mount namespace, or is gone, or is the root of a chroot."""
+    in the list: it is of another mount namespace, is gone, or is the root of a chroot and no mount point."""
 
     path: str
     mount: Mount | None
@@ -208,27 +208,27 @@ def _ineffective(walk: Walk, mount: Mount) -> Judgement:
     return Judgement(Verdict.INEFFECTIVE, cause, remedy)
 
 
-def _real_path(walk: Walk, facts: Facts) -> str:
-    return walk.root_real_path or os.path.abspath(facts.path)
-
-
 def _in_scope(walk: Walk, mount: Mount) -> bool:
     if walk.shim_scope in ("fuse", "off"):
         return mount.is_fuse
     return mount.path in _scope_paths(walk.shim_scope)
 
 
+def _real_path(walk: Walk, facts: Facts) -> str:
+    return walk.root_real_path or os.path.abspath(facts.path)
+
+
 def _not_listed(walk: Walk, facts: Facts) -> Judgement | None:
     """Of a mount that is out of the shim's reach, which judges by the list too. Lies that were all corrected
-    show that it is not. A plain folder may be meant, but not one that lies."""
-    if facts.mount or (not walk.left and (walk.lies or facts.plain)):
+    show that it is not."""
+    if facts.mount or facts.plain or (walk.lies and not walk.left):
         return None
+    here = _real_path(walk, facts)
     return Judgement(
         Verdict.INCOMPLETE,
-        "its mount is not in /proc/self/mountinfo: it is of another mount namespace, or was unmounted, or is"
-        " the root of a chroot and no mount point; what is mounted there is not known",
-        "verify it in the mount namespace where smbd runs (nsenter --mount), by its path there; if a chroot"
-        " is meant, make its root a mount point first (mount --bind); if a plain folder is meant: --plain",
+        f"/proc/self/mountinfo lists no mount for {here}: what is mounted there is not known",
+        "verify it in the mount namespace where smbd runs (nsenter --mount), by its path there; in a chroot,"
+        " make its root a mount point first (mount --bind); if this folder itself is meant: --plain",
     )
 
 
@@ -259,14 +259,8 @@ def below(walk: Walk, path: str) -> tuple[str, ...]:
 
 
 def _suspects_below(walk: Walk, facts: Facts) -> tuple[str, ...]:
-    """Of the mounts below, those that may lie or lead to one that does: not the disks and the memory of this
-    host itself, unless a FUSE mount is below them."""
-    fuse = [mount.path for mount in facts.mounts if mount.is_fuse]
-    plain = {
-        mount.path
-        for mount in facts.mounts
-        if mount.is_plain and not any(path.startswith(mount.path + "/") for path in fuse)
-    }
+    """Of the mounts below, those that may lie: not the disks and the memory of this host itself."""
+    plain = {mount.path for mount in facts.mounts if mount.is_plain}
     real = below(walk, _real_path(walk, facts))
     return tuple(path for path, at in zip(below(walk, facts.path), real, strict=True) if at not in plain)
 

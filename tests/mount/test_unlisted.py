@@ -83,10 +83,9 @@ def test_a_folder_of_a_chroot(folder: Path, root_is_mount: bool):
     privately(task)
 
 
-@pytest.mark.parametrize(
-    ("nlink", "code", "verdict"), [("honest", 3, "incomplete"), ("0", 3, "incomplete")]
-)  # fmt: skip
-def test_a_mount_that_was_detached(mount_gofuse, nlink: str, code: int, verdict: str):
+@pytest.mark.parametrize("nlink", ["honest", "0"])
+def test_a_mount_that_was_detached(mount_gofuse, nlink: str):
+    """The shim cannot know it either: what it leaves there is no fault of it."""
     with mount_gofuse("detached", nlink=nlink) as mount:
         inside = os.open(mount.path, os.O_RDONLY | os.O_DIRECTORY)
         try:
@@ -95,7 +94,7 @@ def test_a_mount_that_was_detached(mount_gofuse, nlink: str, code: int, verdict:
         finally:
             os.close(inside)
     (found,) = json.loads(outcome.out)["mounts"]
-    assert (outcome.code, found["verdict"]) == (code, verdict), found
+    assert (outcome.code, found["verdict"]) == (3, "incomplete"), found
     assert (found["fstype"], found["mount_point"]) == ("unknown", None)
     assert NOT_KNOWN in found["cause"]
     assert "NLINKSHIM_SCOPE" not in found["remedy"] and found["command"] is None
