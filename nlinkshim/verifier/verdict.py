@@ -222,8 +222,8 @@ def _real_path(walk: Walk, facts: Facts) -> str:
 
 def _not_listed(walk: Walk, facts: Facts) -> Judgement | None:
     """Of a mount that is out of the shim's reach, which judges by the list too. Lies that were all corrected
-    show that it is not."""
-    if facts.mount or facts.plain or (walk.lies and not walk.left):
+    show that it is not. A plain folder may be meant, but not one that lies."""
+    if facts.mount or (not walk.left and (walk.lies or facts.plain)):
         return None
     here = _real_path(walk, facts)
     return Judgement(
@@ -261,8 +261,14 @@ def below(walk: Walk, path: str) -> tuple[str, ...]:
 
 
 def _suspects_below(walk: Walk, facts: Facts) -> tuple[str, ...]:
-    """Of the mounts below, those that may lie: not the disks and the memory of this host itself."""
-    plain = {mount.path for mount in facts.mounts if mount.is_plain}
+    """Of the mounts below, those that may lie or lead to one that does: not the disks and the memory of this
+    host itself, unless a FUSE mount is below them."""
+    fuse = [mount.path for mount in facts.mounts if mount.is_fuse]
+    plain = {
+        mount.path
+        for mount in facts.mounts
+        if mount.is_plain and not any(path.startswith(mount.path + "/") for path in fuse)
+    }
     real = below(walk, _real_path(walk, facts))
     return tuple(path for path, at in zip(below(walk, facts.path), real, strict=True) if at not in plain)
 

@@ -90,7 +90,9 @@ def test_a_mount_that_was_detached(mount_gofuse, nlink: str):
         inside = os.open(mount.path, os.O_RDONLY | os.O_DIRECTORY)
         try:
             mounts.detach_top(mount.path)
-            outcome = run("verify", "--format=json", ".", cwd=Path(f"/proc/self/fd/{inside}"))
+            here = Path(f"/proc/self/fd/{inside}")
+            outcome = run("verify", "--format=json", ".", cwd=here)
+            plain = run("verify", "--plain", ".", cwd=here)
         finally:
             os.close(inside)
     (found,) = json.loads(outcome.out)["mounts"]
@@ -98,3 +100,4 @@ def test_a_mount_that_was_detached(mount_gofuse, nlink: str):
     assert (found["fstype"], found["mount_point"]) == ("unknown", None)
     assert NOT_KNOWN in found["cause"]
     assert "NLINKSHIM_SCOPE" not in found["remedy"] and found["command"] is None
+    assert plain.code == (0 if nlink == "honest" else 3) and "retired" not in plain.out

@@ -125,9 +125,10 @@ def test_of_the_mounts_below_only_those_that_may_lie_are_to_be_verified():
     lines = (
         LINES + b"40 21 0:50 / /proc rw - proc proc rw\n41 21 8:2 / /srv/a\\040disk rw - xfs /dev/sdb rw\n"
     )
+    lines += b"42 21 0:51 / /run rw - tmpfs none rw\n43 42 0:52 / /run/a/dfs rw - fuse.dfs dfs rw\n"
     mounts = parse_mountinfo(lines)
-    names = ("proc", "mnt/dfs", "srv/a disk", "merged")
-    for below, command in ((names, "nlinkshim verify -- /mnt/dfs /merged"), (names[::2], None)):
+    names = ("proc", "mnt/dfs", "srv/a disk", "merged", "run")
+    for below, command in ((names, "nlinkshim verify -- /mnt/dfs /merged /run"), (names[:3:2], None)):
         walk = seen(root_real_path="/", mounts_below=len(below), mounts_below_paths=below)
         found = judge(walk, Facts("/", mounts[0], mounts))
         assert (found.verdict, found.command) == (Verdict.INCOMPLETE, command)
@@ -162,6 +163,12 @@ def test_a_mount_that_the_list_does_not_have_is_not_guessed():
     left = judge(seen(root_real_path="/x", lies=5, left=5), unlisted)
     assert left.verdict is Verdict.INCOMPLETE
     assert "is not known" in left.cause and "NLINKSHIM_SCOPE" not in left.remedy
+
+
+def test_a_plain_folder_that_is_meant_does_not_lie():
+    plain = Facts("/x", None, MOUNTS, plain=True)
+    assert judge(seen(root_real_path="/x"), plain).verdict is Verdict.NOT_NEEDED
+    assert judge(seen(root_real_path="/x", lies=5, left=5), plain).verdict is Verdict.INCOMPLETE
 
 
 def test_remedies_name_the_mount_that_was_judged_and_nothing_else():
