@@ -178,17 +178,27 @@ func (n *node) Read(ctx context.Context, f fs.FileHandle, dest []byte, off int64
 
 // Create makes an empty file in a folder of the library; what is written to it is refused.
 func (n *node) Create(ctx context.Context, name string, flags, mode uint32, out *fuse.EntryOut) (*fs.Inode, fs.FileHandle, uint32, syscall.Errno) {
+	child, errno := n.add(ctx, entry{name: name, mode: fileMode}, out)
+	return child, nil, 0, errno
+}
+
+// Mkdir makes an empty folder there.
+func (n *node) Mkdir(ctx context.Context, name string, mode uint32, out *fuse.EntryOut) (*fs.Inode, syscall.Errno) {
+	return n.add(ctx, entry{name: name, mode: dirMode, folder: &listedFolder{}}, out)
+}
+
+func (n *node) add(ctx context.Context, e entry, out *fuse.EntryOut) (*fs.Inode, syscall.Errno) {
 	folder, ok := n.entry.folder.(*listedFolder)
 	if !ok {
-		return nil, nil, 0, syscall.EROFS
+		return nil, syscall.EROFS
 	}
-	e := entry{name: name, ino: atomic.AddUint64(&n.server.created, 1), mode: fileMode}
+	e.ino = atomic.AddUint64(&n.server.created, 1)
 	if !folder.create(e) {
-		return nil, nil, 0, syscall.EEXIST
+		return nil, syscall.EEXIST
 	}
 	child := n.NewInode(ctx, &node{server: n.server, entry: e}, n.server.stable(&e))
 	child.Operations().(*node).fill(&out.Attr, !n.server.honesty.notInLookup)
-	return child, nil, 0, fs.OK
+	return child, fs.OK
 }
 
 func (n *node) Unlink(ctx context.Context, name string) syscall.Errno { return n.remove(name, false) }

@@ -18,7 +18,7 @@ static void visit(const char *path, int levels)
     if (lstat(path, &st) != 0)
         return;
     if (paths_only) {
-        puts(path);
+        fwrite(path, 1, strlen(path) + 1, stdout);
     } else if (!wanted) {
         printf("%lu %s\n", (unsigned long)st.st_nlink, path);
     } else if (wanted[0] == '+' ? st.st_nlink > strtoul(wanted, NULL, 10) : st.st_nlink == strtoul(wanted, NULL, 10)) {
@@ -45,7 +45,7 @@ static void end(int number)
 int main(int count, char **words)
 {
     if (!strcmp(basename(words[0]), "find")) { /* PATH -maxdepth LEVELS -links COUNT -print -quit */
-        if (!strcmp(words[2], "-mindepth")) { /* PATH -mindepth 1 -maxdepth LEVELS -print */
+        if (!strcmp(words[2], "-mindepth")) { /* PATH -mindepth 1 -maxdepth LEVELS -print0 ... */
             paths_only = 1;
             visit(words[1], atoi(words[5]));
             return 0;

@@ -19,7 +19,10 @@ from nlinkshim.installer import install
 
 STANDIN = Path(__file__).with_name("standin.c")
 MUSL = Path("/lib/x86_64-linux-musl/libc.so")
-APPLETS = ["sh", "ls", "cat", "head", "grep", "env", "timeout", "sleep", "date", "id", "mkdir", "rm", "sed"]
+APPLETS = [
+    *("sh", "ls", "cat", "head", "grep", "env", "timeout", "sleep", "date", "id", "mkdir", "rm", "sed", "tr"),
+    "readlink",
+]
 STUBS = {
     # reads the password twice, as the real one does
     "pdbedit": '#!/bin/sh\nread -r one && read -r two && [ -n "$one" ] && [ "$one" = "$two" ]\n',

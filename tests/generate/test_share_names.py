@@ -1,138 +1,159 @@
-"""Names that SMB reserves, and others that are not plain, through the kernel's client, on each Samba."""
+"""Every name that a POSIX folder may hold, through the share, on each Samba: read, and written."""
 
 from __future__ import annotations
 
 import contextlib
 import shlex
-from collections.abc import Callable, Iterator
+import uuid
+from collections.abc import Iterator
+from pathlib import Path
 
 import pytest
-from harness import guest, mounts
-from harness.clients import PASSWORD
-from harness.releases import SUITES, Release, Running
+from harness import gofuse, guest
+from harness.clients import USER
+from harness.kernel_client import mounted
+from harness.names import NAMES, on_the_wire, seen
+from harness.releases import SUITES
+from smbprotocol.connection import Connection
+from smbprotocol.exceptions import NoMoreFiles
+from smbprotocol.file_info import FileInformationClass
+from smbprotocol.open import (
+    CreateDisposition,
+    CreateOptions,
+    DirectoryAccessMask,
+    FileAttributes,
+    FilePipePrinterAccessMask,
+    ImpersonationLevel,
+    Open,
+    ShareAccess,
+)
+from smbprotocol.session import Session
+from smbprotocol.tree import TreeConnect
 
 from nlinkshim.generator.cifs import mount_options
 
 pytestmark = pytest.mark.timeout(300)
 
-PLAIN = [chr(code) for code in range(1, 127) if chr(code) != "/"]
-FIRST_MIDDLE_LAST = sorted({name for c in PLAIN for name in (f"{c}z", f"a{c}z", f"a{c}")})
-WORDS = [
-    'Mission: Impossible - "Fallout"',
-    "What? <really> | *yes*",
-    "été",
-    "e\u0301te\u0301",
-    "日本語",
-    "🎬 film",
-    "ß",
-    "İstanbul",
-    ":" * 255,
-    "é" * 127,
-]
-LATIN = "latin-\udce9"  # as Python has the byte 0xe9
-# Each name that is listed and opens: a file holds its own name.
-OPENING = """
-    cd /mnt/dfs || exit
+# a file of go-fuse holds its own name, and a line end
+FILES = [f"{name}={len(name.encode()) + 1}" for name in NAMES]
+# each file of a folder, and its first line
+READ = """
+    cd /mnt/dfs
     for name in * .*; do
-        [ ! -d "./$name" ] && IFS= read -r line <"./$name" && printf '%s\\0' "$name"
-    done 2>/dev/null
+        [ ! -d "./$name" ] && IFS= read -r line <"./$name" && printf '%s\\0%s\\0' "$name" "$line"
+    done
     true
 """
+# each file in a folder of a folder
+LIST = "cd /mnt/dfs/empty && find . -mindepth 2 -type f -print0"
 
 
-@pytest.fixture(scope="module")
-def machine() -> Iterator[guest.Machine]:
-    with guest.boot() as machine:
-        machine.run(f"printf 'username=media\\npassword={PASSWORD}\\n' >/run/login")
-        yield machine
+def pairs(output: str) -> list[tuple[str, str]]:
+    texts = output.split("\0")[:-1]
+    return sorted(zip(texts[::2], texts[1::2], strict=True))
 
 
-@contextlib.contextmanager
-def mounted(machine: guest.Machine, server: Running) -> Iterator[None]:
-    model = server.release.model
-    options = [option.text for option in mount_options(model) if not option.text.startswith("port=")]
-    options.append("credentials=/run/login")
-    machine.mount(model.client_source(guest.HOST), "/mnt/dfs", port=server.port, options=",".join(options))
-    assert "iocharset=utf8" in options
-    try:
-        yield
-    finally:
-        machine.run("umount -l /mnt/dfs")
-
-
-def opened(machine: guest.Machine, server: Running) -> set[str]:
-    """The names in the mount's root that a kernel client lists and opens."""
-    with mounted(machine, server):
-        return set(machine.run(OPENING, timeout=120).output.split("\0")) - {""}
-
-
-def closed(name: str) -> bool:
-    """What no setting of smbd lets the client open, and the entrypoint tells."""
-    return "\\" in name or name.endswith((".", " "))
-
-
-def files(names: list[str]) -> list[str]:
-    return [f"{name}={len(name.encode(errors='surrogateescape')) + 1}" for name in names]
+def names_in(folder: Path) -> list[str]:
+    return sorted(path.name for path in folder.iterdir())
 
 
 @pytest.mark.parametrize("version", list(SUITES))
-def test_names_open(version: str, every_release, release_dfs, machine: guest.Machine, tell) -> None:
-    names = FIRST_MIDDLE_LAST + WORDS
-    with release_dfs(file=files(names)), every_release(version).serving() as server:
-        seen = opened(machine, server)
-        assert {name for name in names if not closed(name)} - seen == set()
-        count = sum(map(closed, names))
-        assert f"{count} of " in server.log()
-        assert "hold a backslash, or end in a dot or a space" in server.log()
-        tell(f"Samba {version}: {len(names) - count} of {len(names)} names opened, the others were told")
-
-
-@pytest.mark.parametrize("version", list(SUITES))
-def test_folders_and_what_a_client_writes(version: str, every_release, machine: guest.Machine) -> None:
-    """A folder of such a name is not empty, and what a client makes has its name on the server too."""
-    release = every_release(version, writable=True, sentinel="readme.txt")
-    mount = release.parent / "dfs"
-    mount.mkdir(exist_ok=True)
-    with mounts.mounted("none", mount, "tmpfs", data="mode=777"):
-        (mount / "readme.txt").touch()
-        names = [name for name in WORDS if not name.startswith("::")]
-        for name in names:
-            (mount / name).mkdir()
-            (mount / name / "a?b").write_text(name)
-        with release.serving() as server, mounted(machine, server):
-            for name in names:
-                there = shlex.quote(f"/mnt/dfs/{name}")
-                assert machine.run(f"ls {there}; cat {there}/*").output == f"a?b\n{name}"
-            machine.run('cd /mnt/dfs && mkdir "new: folder" && echo x >"new: folder/<what> | *?"')
-            assert [path.name for path in (mount / "new: folder").iterdir()] == ["<what> | *?"]
-
-
-def test_a_name_that_is_not_utf8_hides_no_other(
-    release: Callable[..., Release], release_dfs, machine: guest.Machine
+def test_the_kernels_client_opens_each(
+    version: str, every_release, release_dfs, machine: guest.Machine, tell
 ) -> None:
-    with release_dfs(file=files([LATIN, "été", "a:b"])), release().serving() as server:
-        assert {"été", "readme.txt"} <= opened(machine, server)
-        log = server.log()
-        assert "1 of " in log and r"are not UTF-8 and are not listed, such as latin-\351" in log
+    with release_dfs(file=FILES), every_release(version).serving() as server, mounted(machine, server):
+        read = pairs(machine.run(READ, timeout=120).output)
+    expected = {(seen(name), name.split("\n")[0]) for name in NAMES}
+    expected |= {("readme.txt", "readme.txt"), ("to-readme", "readme.txt")}
+    assert (expected - {*read}, {*read} - expected) == (set(), set())
+    tell(f"Samba {version}: a kernel client opened {len(NAMES)} names")
 
 
-def test_a_mount_of_plain_names_is_quiet(release: Callable[..., Release], release_dfs) -> None:
-    with release_dfs(), release().serving() as server:
-        assert " names " not in server.log()
+@pytest.mark.parametrize("version", list(SUITES))
+def test_folders_and_what_a_client_writes(
+    version: str, every_release, release_dfs, machine: guest.Machine
+) -> None:
+    """A folder of each name, and a file of that name in it: made behind smbd, then by the client."""
+    words = [f"./{shlex.quote(seen(name))}" for name in NAMES]
+    folders = " ".join(words)
+    files = "\n".join(f": >>{word}/{word}" for word in words)
+    with (
+        release_dfs(owner=1000) as mount,
+        every_release(version, writable=True).serving() as server,
+        mounted(machine, server),
+    ):
+        for name in NAMES:
+            (mount / "empty" / name).mkdir()
+            (mount / "empty" / name / name).touch()
+        listed = machine.run(LIST, timeout=120).output.split("\0")[:-1]
+        expected = {f"./{seen(name)}/{seen(name)}" for name in NAMES}
+        assert (expected - {*listed}, {*listed} - expected) == (set(), set())
+
+        machine.run(f"set -e; mkdir /mnt/dfs/made; cd /mnt/dfs/made; mkdir {folders}\n{files}", timeout=120)
+        made = mount / "made"
+        assert names_in(made) == sorted(NAMES)
+        assert [name for name in NAMES if names_in(made / name) != [name]] == []
+        machine.run(f"cd /mnt/dfs/made && rm -r {folders}", timeout=120)
+        assert names_in(made) == []
 
 
 @contextlib.contextmanager
-def without(module: str, release: Release) -> Iterator[None]:
-    where = f"/usr/lib/x86_64-linux-gnu/samba/vfs/{module}.so"
-    release.in_image(f"mv {where} {where}.away")
+def connected(port: int) -> Iterator[TreeConnect]:
+    connection = Connection(uuid.uuid4(), "127.0.0.1", port)
+    connection.connect()
     try:
-        yield
+        session = Session(connection, *USER.split("%"))
+        session.connect()
+        tree = TreeConnect(session, r"\\127.0.0.1\dfs")
+        tree.connect()
+        yield tree
     finally:
-        release.in_image(f"mv {where}.away {where}")
+        connection.disconnect(close=False)
 
 
-def test_a_samba_without_the_module_serves_all_the_same(every_release, release_dfs) -> None:
-    release = every_release("4.17")
-    with without("catia", release), release_dfs(), release.serving() as server:
-        assert "readme.txt" in server.client("dfs", "ls dfs\\*").stdout
-        assert "this Samba has no module catia" in server.log()
+def opened(tree: TreeConnect, name: str, *, folder: bool = False) -> Open:
+    file = Open(tree, name)
+    file.create(
+        ImpersonationLevel.Impersonation,
+        DirectoryAccessMask.FILE_LIST_DIRECTORY if folder else FilePipePrinterAccessMask.FILE_READ_DATA,
+        FileAttributes.FILE_ATTRIBUTE_NORMAL,
+        ShareAccess.FILE_SHARE_READ,
+        CreateDisposition.FILE_OPEN,
+        CreateOptions.FILE_DIRECTORY_FILE if folder else CreateOptions.FILE_NON_DIRECTORY_FILE,
+    )
+    return file
+
+
+def listing(tree: TreeConnect, name: str) -> list[str]:
+    folder = opened(tree, name, folder=True)
+    names: list[str] = []
+    with contextlib.suppress(NoMoreFiles):
+        while True:
+            entries = folder.query_directory("*", FileInformationClass.FILE_NAMES_INFORMATION)
+            names += [entry["file_name"].get_value().decode("utf-16-le") for entry in entries]
+    folder.close()
+    return names
+
+
+@pytest.mark.parametrize("version", list(SUITES))
+def test_another_client_sees_and_opens_each(version: str, every_release, release_dfs) -> None:
+    """One that takes names as SMB carries them: dots and spaces are themselves there."""
+    with (
+        release_dfs(file=FILES),
+        every_release(version).serving() as server,
+        connected(server.port) as tree,
+    ):
+        listed = listing(tree, "dfs")
+        assert {".", "..", *map(on_the_wire, NAMES)} <= {*listed}
+        assert len({*listed}) == len(listed)
+        for name in NAMES:
+            file = opened(tree, f"dfs\\{on_the_wire(name)}")
+            content = gofuse.expected_content(name, len(name.encode()) + 1)
+            assert file.read(0, len(content)) == content
+            file.close()
+
+
+def test_names_are_asked_for_as_utf8(every_release) -> None:
+    """The default of a kernel may be another, which knows a part of Unicode."""
+    options = [option.text for option in mount_options(every_release("4.17").model)]
+    assert "iocharset=utf8" in options
