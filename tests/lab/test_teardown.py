@@ -58,8 +58,10 @@ def test_nothing_stays(
     number: signal.Signals, gofuse_program: Path, folder: Path, shim: Shim, samba_release: str
 ):
     require("lab")
+    program = [sys.executable, "-c", PROGRAM, str(folder), str(gofuse_program), str(shim.path), samba_release]
     process = subprocess.Popen(
-        [sys.executable, "-c", PROGRAM, str(folder), str(gofuse_program), str(shim.path), samba_release],
+        # a test run in the background ignores SIGINT, and what it starts would too
+        ["env", "--default-signal=INT", *program],
         env={**os.environ, "PYTHONPATH": str(TESTS)},
         stdout=subprocess.PIPE,
         stderr=subprocess.PIPE,
