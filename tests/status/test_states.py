@@ -221,6 +221,7 @@ def test_another_user_may_not_look(start, shim: Shim):
     """Said, with an exit code of its own; not taken for a process without the shim."""
     require("root")
     pid = start(shim())
+    assert see(pid).mapped  # and all is imported: another user may not read this checkout
     reading, writing = os.pipe()
     child = os.fork()
     if child == 0:
@@ -232,7 +233,7 @@ def test_another_user_may_not_look(start, shim: Shim):
             os.write(writing, f"{found.mapped} {found.effective} {found.problem}".encode())
         finally:
             os._exit(0)
+    os.close(writing)  # else a child that fails would be waited for
     os.waitpid(child, 0)
     assert os.read(reading, 4096).decode() == "None False this user may not look into it; run as root"
     os.close(reading)
-    os.close(writing)
