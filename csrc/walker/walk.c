@@ -233,6 +233,22 @@ static void flush(struct worker *worker, struct folder *folder, struct batch *ba
     batch->size = 0;
 }
 
+/* A folder that cannot be opened or listed. One that went after it was judged is no error: it was counted. */
+static void tally_folder(struct walk *walk, const char *path, int fd, int error)
+{
+    struct stat named, open;
+    if (error_of_vanished(error) && *path) {
+        if (raw_fstatat(walk->root_fd, path, &named, AT_SYMLINK_NOFOLLOW) != 0) {
+            if (error_of_vanished(errno))
+                return;
+        } else if (!S_ISDIR(named.st_mode) ||
+                   (fd >= 0 && raw_fstatat(fd, "", &open, AT_EMPTY_PATH) == 0 && open.st_ino != named.st_ino)) {
+            return;
+        }
+    }
+    tally_error(&walk->tally, path, "", error);
+}
+
 static void read_names(struct worker *worker, struct folder *folder, char *listing, struct batch *batch)
 {
     struct walk *walk = worker->walk;
@@ -241,7 +257,7 @@ static void read_names(struct worker *worker, struct folder *folder, char *listi
         show_folder(worker->slot, folder->path);
         long size = syscall(SYS_getdents64, folder->fd, listing, LISTING_SIZE);
         if (size < 0)
-            tally_error(&walk->tally, folder->path, "", errno);
+            tally_folder(walk, folder->path, folder->fd, errno);
         if (size <= 0 || stopped(walk))
             break;
         const struct record *record = NULL;
@@ -302,7 +318,7 @@ static void read_folder(struct worker *worker, const char *path)
     show_folder(worker->slot, path);
     folder->fd = open_folder(walk, worker->slot, path);
     if (folder->fd < 0) {
-        tally_error(&walk->tally, path, "", errno);
+        tally_folder(walk, path, -1, errno);
         goto out;
     }
     worker->nested++;

@@ -253,6 +253,29 @@ def test_a_file_system_in_motion(verify, folder):
         thread.join()
 
 
+def test_folders_in_motion(verify, folder):
+    """A folder that goes after it was judged, and before it is opened or read, is no error."""
+    stop = threading.Event()
+    for number in range(300):
+        (folder / f"stays{number}").touch()
+
+    def churn() -> None:
+        while not stop.is_set():
+            for number in range(200):
+                (folder / f"d{number}").mkdir()
+            for number in range(200):
+                (folder / f"d{number}").rmdir()
+
+    thread = threading.Thread(target=churn)
+    thread.start()
+    try:
+        found = [verify("--plain", folder)[1] for _ in range(12)]
+    finally:
+        stop.set()
+        thread.join()
+    assert [(mount["verdict"], mount["unread"]) for mount in found] == [("not-needed", {})] * 12
+
+
 def test_other_mounts_below_are_left_out_unless_asked_for(verify, folder):
     require("root")
     (folder / "inner").mkdir()
