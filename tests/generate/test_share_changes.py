@@ -8,10 +8,9 @@ from collections.abc import Callable, Iterator
 
 import pytest
 from harness import guest
-from harness.clients import PASSWORD, USER
+from harness.clients import PASSWORD, connected
 from harness.processes import wait_until
 from harness.releases import SUITES, Release
-from smbprotocol.connection import Connection
 from smbprotocol.create_contexts import (
     CreateContextName,
     LeaseState,
@@ -28,8 +27,6 @@ from smbprotocol.open import (
     RequestedOplockLevel,
     ShareAccess,
 )
-from smbprotocol.session import Session
-from smbprotocol.tree import TreeConnect
 
 from nlinkshim.generator.cifs import mount_options
 
@@ -44,13 +41,7 @@ def machine() -> Iterator[guest.Machine]:
 
 def lease_of_a_folder(port: int, name: str) -> int:
     """What a client is granted that asks for all that a folder's lease can be."""
-    connection = Connection(uuid.uuid4(), "127.0.0.1", port)
-    connection.connect()
-    try:
-        session = Session(connection, *USER.split("%"))
-        session.connect()
-        tree = TreeConnect(session, r"\\127.0.0.1\dfs")
-        tree.connect()
+    with connected(port) as tree:
         lease = SMB2CreateRequestLeaseV2()
         lease["lease_key"] = uuid.uuid4().bytes
         lease["parent_lease_key"] = bytes(16)
@@ -73,8 +64,6 @@ def lease_of_a_folder(port: int, name: str) -> int:
         folder.close()
         states = [each["lease_state"].get_value() for each in granted or []]
         return states[0] if states else 0
-    finally:
-        connection.disconnect(close=False)
 
 
 def test_no_lease_of_a_folder(release: Callable[..., Release], release_dfs) -> None:

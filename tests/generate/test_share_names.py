@@ -4,17 +4,14 @@ from __future__ import annotations
 
 import contextlib
 import shlex
-import uuid
-from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
 from harness import gofuse, guest
-from harness.clients import USER
+from harness.clients import connected
 from harness.kernel_client import mounted
 from harness.names import NAMES, on_the_wire, seen
 from harness.releases import SUITES
-from smbprotocol.connection import Connection
 from smbprotocol.exceptions import NoMoreFiles
 from smbprotocol.file_info import FileInformationClass
 from smbprotocol.open import (
@@ -27,7 +24,6 @@ from smbprotocol.open import (
     Open,
     ShareAccess,
 )
-from smbprotocol.session import Session
 from smbprotocol.tree import TreeConnect
 
 from nlinkshim.generator.cifs import mount_options
@@ -95,20 +91,6 @@ def test_folders_and_what_a_client_writes(
         assert [name for name in NAMES if names_in(made / name) != [name]] == []
         machine.run(f"cd /mnt/dfs/made && rm -r {folders}", timeout=120)
         assert names_in(made) == []
-
-
-@contextlib.contextmanager
-def connected(port: int) -> Iterator[TreeConnect]:
-    connection = Connection(uuid.uuid4(), "127.0.0.1", port)
-    connection.connect()
-    try:
-        session = Session(connection, *USER.split("%"))
-        session.connect()
-        tree = TreeConnect(session, r"\\127.0.0.1\dfs")
-        tree.connect()
-        yield tree
-    finally:
-        connection.disconnect(close=False)
 
 
 def opened(tree: TreeConnect, name: str, *, folder: bool = False) -> Open:

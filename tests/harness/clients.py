@@ -1,16 +1,36 @@
-"""smbclient against a generated server, as its user."""
+"""smbclient and smbprotocol against a generated server, as its user."""
 
 from __future__ import annotations
 
 import contextlib
 import subprocess
+import uuid
 from collections.abc import Iterator
 from dataclasses import dataclass, field
+
+from smbprotocol.connection import Connection
+from smbprotocol.session import Session
+from smbprotocol.tree import TreeConnect
 
 from . import processes
 
 PASSWORD = "correct horse, battery"  # noqa: S105
 USER = f"media%{PASSWORD}"
+
+
+@contextlib.contextmanager
+def connected(port: int) -> Iterator[TreeConnect]:
+    """smbprotocol's tree of the share dfs."""
+    connection = Connection(uuid.uuid4(), "127.0.0.1", port)
+    connection.connect()
+    try:
+        session = Session(connection, *USER.split("%"))
+        session.connect()
+        tree = TreeConnect(session, r"\\127.0.0.1\dfs")
+        tree.connect()
+        yield tree
+    finally:
+        connection.disconnect(close=False)
 
 
 class Reached:
