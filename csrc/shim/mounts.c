@@ -5,6 +5,8 @@ static const char threads[][18] = {"/proc/thread-self", "/proc/self"};
 enum { THREADS = sizeof threads / sizeof *threads };
 static const char working[THREADS][22] = {"/proc/thread-self/cwd", "/proc/self/cwd"};
 
+enum { OPENINGS = 4 }; /* how often it is opened again if the host took the descriptor */
+
 enum { EITHER_ID = K_STATX_MNT_ID | K_STATX_MNT_ID_UNIQUE };
 
 static void append(char **end, const char *text)
@@ -49,20 +51,6 @@ static int open_own(const char *name, int fd)
     return file;
 }
 
-bool mounts_read(struct mountinfo *info)
-{
-    mountinfo_begin(info);
-    int file = open_own("/mountinfo", -1);
-    if (file < 0)
-        return false;
-    char piece[1024]; /* small: the host may be on a signal stack */
-    long got;
-    while ((got = kernel_read(file, piece, sizeof piece)) > 0)
-        mountinfo_feed(info, piece, (size_t)got);
-    kernel_close(file);
-    return got == 0;
-}
-
 long mounts_path(int fd, char *path, size_t size)
 {
     long length = -1;
@@ -70,6 +58,47 @@ long mounts_path(int fd, char *path, size_t size)
         length = fd < 0 ? kernel_readlink(working[thread], path, size)
                         : kernel_readlink(link_of(thread, "/fd/", fd).text, path, size);
     return length > 0 && path[0] == '/' ? length : -1;
+}
+
+/* A descriptor of the shim's is a number that the host may take: by dup2 onto the low number that its own open()
+ * did not get, or onto all numbers. What is read then ends at once, as if nothing were mounted. */
+static bool was_taken(int mountinfo)
+{
+    static const char name[] = "/mountinfo";
+    char path[64];
+    long length = mounts_path(mountinfo, path, sizeof path), end = sizeof name - 1;
+    if (length < 0 || length == sizeof path)
+        return false; /* not told */
+    while (length > 0 && end > 0 && path[length - 1] == name[end - 1])
+        length--, end--;
+    return end > 0;
+}
+
+/* -1 if it cannot be had. */
+static int open_mountinfo(void)
+{
+    int file;
+    for (unsigned i = 0; i < OPENINGS && (file = open_own("/mountinfo", -1)) >= 0; i++) {
+        if (!was_taken(file))
+            return file;
+        kernel_close(file);
+    }
+    return -1;
+}
+
+bool mounts_read(struct mountinfo *info)
+{
+    mountinfo_begin(info);
+    int file = open_mountinfo();
+    if (file < 0)
+        return false;
+    char piece[1024]; /* small: the host may be on a signal stack */
+    long got;
+    while ((got = kernel_read(file, piece, sizeof piece)) > 0)
+        mountinfo_feed(info, piece, (size_t)got);
+    bool whole = got == 0 && !was_taken(file);
+    kernel_close(file);
+    return whole;
 }
 
 /* The mount's number, of the kinds in `mask`, or 0; `attributes` are STATX_ATTR_* that must be set. */

@@ -304,6 +304,7 @@ static const struct verb {
     {"fill", do_fill},
     {"list", do_list},
     {"deny", do_deny},
+    {"steal", do_steal},
     {"storm-child", storm_child},
     {"storm-threads", storm_threads},
     {"storm-signals", storm_signals},

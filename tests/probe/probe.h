@@ -56,6 +56,7 @@ int do_limit(const struct options *options, const char *number);
 int do_fill(const struct options *options, const char *left);
 int do_list(const struct options *options, const char *label);
 int do_deny(const struct options *options, const char *rule);
+int do_steal(const struct options *options, const char *rule);
 int watch(const struct options *options, int fd);
 
 /* Link count by the raw system call: what no preload can touch. -1 if it failed. */

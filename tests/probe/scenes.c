@@ -14,6 +14,7 @@
 #include <sys/stat.h>
 #include <sys/syscall.h>
 #include <sys/time.h>
+#include <ucontext.h>
 #include <unistd.h>
 
 int do_euid(const struct options *options, const char *user)
@@ -70,6 +71,10 @@ struct instruction {
     uint8_t if_true, if_false;
     uint32_t value;
 };
+struct filter_program {
+    unsigned short length;
+    struct instruction *filter;
+};
 
 /* NAME=ERRNO: that system call fails from now on. */
 int do_deny(const struct options *options, const char *rule)
@@ -90,14 +95,67 @@ int do_deny(const struct options *options, const char *rule)
             {RETURN, 0, 0, FAIL_WITH | (unsigned)atoi(equals + 1)},
             {RETURN, 0, 0, ALLOW},
         };
-        struct {
-            unsigned short length;
-            struct instruction *filter;
-        } program = {sizeof filter / sizeof *filter, filter};
+        struct filter_program program = {sizeof filter / sizeof *filter, filter};
         return prctl(PR_SET_NO_NEW_PRIVS, 1, 0, 0, 0) || prctl(PR_SET_SECCOMP, FILTER_MODE, &program);
     }
     errno = EINVAL;
     return -1;
+}
+
+/* What the kernel hands to a filter: 16 bytes, then six arguments. */
+enum { NUMBER_AT = 0, SIXTH_ARGUMENT_AT = 16 + 5 * 8, TRAP = 0x30000, OUR_OWN = 0x6e6c };
+static long stolen_call;
+static int thefts;
+
+/* Whether a descriptor, or else a path, is of the mounts. */
+static int is_mountinfo(int fd, const char *path)
+{
+    static const char name[] = "mountinfo";
+    char link[32], room[64] = "";
+    if (!path) {
+        snprintf(link, sizeof link, "/proc/self/fd/%d", fd);
+        syscall(SYS_readlink, link, room, sizeof room - 1);
+        path = room;
+    }
+    size_t length = strlen(path);
+    return length >= sizeof name - 1 && strcmp(path + length - (sizeof name - 1), name) == 0;
+}
+
+/* Another thread of the host takes the descriptor: right after it was opened, or before something more is read. */
+static void steal(int number, siginfo_t *info, void *context)
+{
+    (void)number, (void)info;
+    static int reads;
+    greg_t *set = ((ucontext_t *)context)->uc_mcontext.gregs;
+    int opens = stolen_call == SYS_openat, saved = errno;
+    int here = opens ? is_mountinfo(-1, (const char *)set[REG_RSI]) : is_mountinfo((int)set[REG_RDI], NULL) && reads++ > 0;
+    int null = here && thefts > 0 ? (int)syscall(SYS_openat, AT_FDCWD, "/dev/null", O_CLOEXEC, 0, 0, OUR_OWN) : -1;
+    if (null >= 0 && !opens)
+        dup2(null, (int)set[REG_RDI]);
+    long result = syscall(stolen_call, set[REG_RDI], set[REG_RSI], set[REG_RDX], set[REG_R10], 0, OUR_OWN);
+    if (null >= 0 && opens)
+        dup2(null, (int)result);
+    if (null >= 0)
+        close(null), thefts--;
+    set[REG_RAX] = result < 0 ? -errno : result;
+    errno = saved;
+}
+
+/* CALL=TIMES: so many times, what is read of the mounts becomes another file after an `openat`, or after the first
+ * `read`. */
+int do_steal(const struct options *options, const char *rule)
+{
+    (void)options;
+    struct sigaction action = {.sa_sigaction = steal, .sa_flags = SA_SIGINFO | SA_NODEFER};
+    struct instruction filter[] = {
+        {LOAD_WORD, 0, 0, SIXTH_ARGUMENT_AT}, {JUMP_IF_EQUAL, 2, 0, OUR_OWN}, {LOAD_WORD, 0, 0, NUMBER_AT},
+        {JUMP_IF_EQUAL, 1, 0, 0},             {RETURN, 0, 0, ALLOW},          {RETURN, 0, 0, TRAP},
+    };
+    stolen_call = filter[3].value = strncmp(rule, "openat=", 7) == 0 ? SYS_openat : SYS_read;
+    thefts = atoi(strchr(rule, '=') + 1);
+    sigaction(SIGSYS, &action, NULL);
+    struct filter_program program = {sizeof filter / sizeof *filter, filter};
+    return prctl(PR_SET_NO_NEW_PRIVS, 1, 0, 0, 0) || prctl(PR_SET_SECCOMP, FILTER_MODE, &program);
 }
 
 static void interrupted(int number)

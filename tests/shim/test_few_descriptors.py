@@ -76,3 +76,14 @@ def test_the_number_is_high(the_probe: Probe, lying_mount, shim: Shim, folder: P
         processes.run(["strace", "-o", str(folder / "log"), "-e", "trace=read,fcntl", *words], env=shim())
         reads = re.findall(r"read\((\d+), \"\d+ \d+ \d+:", (folder / "log").read_text())
         assert {int(number) for number in reads} == {lowest}
+
+
+@pytest.mark.parametrize(
+    "thefts, wrong",
+    [("openat=1", 0), ("openat=3", 0), ("openat=20", 5), ("read=1", 1), ("read=3", 3)],
+)
+def test_the_host_takes_the_number(thefts: str, wrong: int, the_probe: Probe, lying_mount, shim: Shim):
+    """It is opened again. Where the mounts could not be read at last, that holds for one call, not for a second."""
+    calls = ["stat", lying_mount / "readme.txt"] * 30
+    counts = the_probe.run("steal", thefts, *calls, env=shim()).nlinks
+    assert counts == [0] * wrong + [1] * (30 - wrong)
