@@ -12,7 +12,7 @@ TEST_PACKAGES := $(DEMO_PACKAGES) golang-go golang-github-hanwen-go-fuse-dev mus
 	strace valgrind libfaketime fakeroot libjemalloc2 perl rsync bindfs binutils attr libcap2-bin \
 	podman runc buildah mmdebstrap catatonit s6 \
 	qemu-system-x86 busybox-static cifs-utils kmod \
-	user-mode-linux iproute2 iptables
+	user-mode-linux iproute2 iptables man-db zsh fish
 BENCH_PACKAGES := $(TEST_PACKAGES) bfs fd-find findutils
 
 .PHONY: demo test lab check lint bench wheel docs clean
@@ -50,6 +50,7 @@ wheel: $(VENV)/.developed
 
 docs: $(VENV)/.developed
 	$(BIN)/python docs/settings_table.py
+	$(BIN)/python docs/command_pages.py
 
 $(VENV)/bin/python:
 	command -v $(PYTHON) >/dev/null && $(PYTHON) -c 'import venv, ensurepip' 2>/dev/null \

@@ -19,8 +19,9 @@ DESCRIPTION = "\n".join(
         str(__doc__),
         "The verdict for a mount is one of",
         *(f"  {verdict.value:12} {verdict.meaning} ({int(verdict.exit_code)})" for verdict in Verdict),
-        "with the exit code in brackets; of several the highest. Where lies were all corrected, but",
-        "something could not be read or judged, it is 3.",
+        "",
+        "The number in brackets is the exit code; of several the highest. Where lies were all",
+        "corrected, but something could not be read or judged, it is 3.",
     ]
 )
 

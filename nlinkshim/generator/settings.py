@@ -7,7 +7,7 @@ from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
 from typing import Any
 
-from nlinkshim.arguments import shown
+from nlinkshim.arguments import guess, shown
 from nlinkshim.errors import UsageError
 from nlinkshim.generator import checks
 
@@ -180,7 +180,9 @@ class Settings:
         fields = {field.name: field for field in table()}
         for name in given:
             if name not in fields:
-                raise UsageError(f"{shown(name)}: no such key; --print-config shows them all")
+                raise UsageError(
+                    f"{shown(name)}: no such key{guess(name, fields)}; --print-config shows them all"
+                )
         values: dict[str, Any] = {name: _valid(fields[name], value) for name, value in given.items()}
         return cls(**values)
 

@@ -15,8 +15,9 @@ import nlinkshim as package
 from nlinkshim.report.text import printable
 
 
-def test_version():
-    outcome = nlinkshim("--version")
+@pytest.mark.parametrize("option", ["-V", "--version"])
+def test_version(option):
+    outcome = nlinkshim(option)
     assert (outcome.code, outcome.out) == (0, f"nlinkshim {package.__version__}\n")
 
 
@@ -32,11 +33,49 @@ def test_every_command_is_listed_and_has_help():
         assert nlinkshim(name, "--help").code == 0
 
 
-@pytest.mark.parametrize("arguments", [[], ["nonsense"], ["verify"], ["path", "--nonsense"], ["install"]])
-def test_wrong_usage_ends_in_2(arguments):
+@pytest.mark.parametrize(
+    "arguments, said",
+    [
+        (["nonsense"], "nonsense; nlinkshim help lists the commands"),
+        (["verfy"], "did you mean verify?"),
+        (["--formt"], "there is no option --formt"),
+        (["verify"], "PATH; see nlinkshim verify --help"),
+        (["verify", "/", "--fromat", "json"], "did you mean --format?"),
+        (["verify", "/", "--fromat=json"], "did you mean --format?"),
+        (["verify", "/", "--jobs", "abc"], "--jobs: invalid int value: 'abc'"),
+        (["verify", "/", "--jobs"], "--jobs: expected one argument"),
+        (["audit", "sh", "--format", "jsn"], "jsn"),
+        (["path", "--nonsense"], "there is no option --nonsense"),
+        (["path", "more"], "'more' is one argument too many"),
+        (["run", "--scpoe", "off", "--", "true"], "did you mean --scope?"),
+        (["generate", "compse", "--out", "x"], "compse"),
+        (["generate", "compose", "--out", "x", "--mount-pth", "/m"], "did you mean --mount-path?"),
+        (["status", "--pid", "1", "--name", "x"], "not allowed with"),
+        (["help", "limts"], "did you mean limits.md?"),
+        (["env", "--shim", "x.so"], "give an absolute path"),
+        (["install"], "DEST"),
+    ],
+)
+def test_wrong_usage_is_one_line(arguments, said):
     outcome = nlinkshim(*arguments)
     assert outcome.code == 2
-    assert outcome.err.startswith("usage: nlinkshim ")
+    assert said in outcome.err
+    assert one_clear_line(outcome)
+
+
+def test_nothing_given_shows_the_commands():
+    outcome = nlinkshim()
+    assert (outcome.code, outcome.out) == (2, "")
+    assert outcome.err == nlinkshim("--help").out
+
+
+def test_a_misspelt_key_in_a_file(tmp_path):
+    config = tmp_path / "nlinkshim.toml"
+    config.write_text('mount_pth = "/mnt/x"\n')
+    outcome = nlinkshim("generate", "compose", "--config", config, "--out", tmp_path / "out")
+    assert outcome.code == 2
+    assert "did you mean mount_path?" in outcome.err
+    assert one_clear_line(outcome)
 
 
 def test_path_and_env():
@@ -47,7 +86,16 @@ def test_path_and_env():
     lines = nlinkshim("env", "--scope", "/mnt/my dfs", env={"LD_PRELOAD": ""}).out.splitlines()
     assert lines == [f"export LD_PRELOAD={shim}", "export NLINKSHIM_SCOPE='/mnt/my dfs'"]
     systemd = nlinkshim("env", "--format", "systemd", "--scope", '/mnt/100%\\"').out.splitlines()
-    assert systemd == [f'Environment="LD_PRELOAD={shim}"', 'Environment="NLINKSHIM_SCOPE=/mnt/100%%\\\\\\""']
+    assert systemd[0] == "[Service]"
+    assert systemd[1:] == [
+        f'Environment="LD_PRELOAD={shim}"',
+        'Environment="NLINKSHIM_SCOPE=/mnt/100%%\\\\\\""',
+    ]
+
+
+def test_env_of_a_copy(tmp_path):
+    copy = nlinkshim("install", tmp_path / "copy.so").out
+    assert nlinkshim("env", "--shim", tmp_path / "copy.so").out == f"export {copy}"
 
 
 def test_the_command_takes_the_place_of_run():
