@@ -3,6 +3,8 @@
 PYTHON ?= python3
 VENV := .venv
 BIN := $(VENV)/bin
+PIP := $(BIN)/python -m pip install
+QUIETLY := @sh wheels/quietly.sh
 
 NATIVE := $(wildcard csrc/*/*.[ch] csrc/shim/symbols.def wheels/backend.py)
 DEMO_PACKAGES := gcc libc6-dev python3-dev python3-venv libffi-dev fuse3 samba samba-vfs-modules smbclient
@@ -58,12 +60,12 @@ $(VENV)/bin/python:
 	$(PYTHON) -m venv $(VENV)
 
 $(VENV)/.installed: $(VENV)/bin/python pyproject.toml $(NATIVE)
-	$(BIN)/python -m pip install --quiet --upgrade 'pip>=25.1'  # an older one knows no --group
-	$(BIN)/python -m pip install --quiet -e '.[demo]'
+	$(QUIETLY) 'pip' $(PIP) --upgrade 'pip>=25.1'  # an older one knows no --group
+	$(QUIETLY) 'nlinkshim and what it needs' $(PIP) -e '.[demo]'
 	touch $@
 
 $(VENV)/.developed: $(VENV)/.installed
-	$(BIN)/python -m pip install --quiet -e '.[demo]' --group dev
+	$(QUIETLY) 'what its tests need' $(PIP) -e '.[demo]' --group dev
 	touch $@
 
 $(VENV)/.system-%: $(VENV)/bin/python
