@@ -11,8 +11,8 @@ if TYPE_CHECKING:
     from nlinkshim.errors import ExitCode, NlinkshimError, UsageError
     from nlinkshim.generator import generate
     from nlinkshim.installer import install
-    from nlinkshim.preload import preload_environment, shim_path
     from nlinkshim.processes.run import status
+    from nlinkshim.shim.preload import preload_environment, shim_path
     from nlinkshim.verifier.run import verify
 
 __all__ = [
@@ -39,8 +39,8 @@ _HOMES = {
     "doctor": "nlinkshim.checkup.run",
     "generate": "nlinkshim.generator",
     "install": "nlinkshim.installer",
-    "preload_environment": "nlinkshim.preload",
-    "shim_path": "nlinkshim.preload",
+    "preload_environment": "nlinkshim.shim.preload",
+    "shim_path": "nlinkshim.shim.preload",
     "status": "nlinkshim.processes.run",
     "verify": "nlinkshim.verifier.run",
 }

@@ -11,12 +11,12 @@ from pathlib import Path
 
 from nlinkshim import arguments
 from nlinkshim.auditor import ProgramAudit, audit
-from nlinkshim.auditor.coverage import read_shim
-from nlinkshim.auditor.machines import MACHINES, canonical
+from nlinkshim.elf.machines import MACHINES, canonical
 from nlinkshim.errors import IncompleteError, NotLoadedError, RefusedError, UsageError
-from nlinkshim.handshake import prove_loading
-from nlinkshim.preload import check_nameable, shim_path
 from nlinkshim.rootfs import RootFs
+from nlinkshim.shim.coverage import read_shim
+from nlinkshim.shim.handshake import prove_loading
+from nlinkshim.shim.preload import check_nameable, shim_path
 
 MODE = 0o755
 

@@ -12,8 +12,8 @@ from collections import deque
 from collections.abc import Iterator
 from dataclasses import dataclass, field
 
-from nlinkshim.auditor.elf import DamagedError, NotElfError, read_elf
 from nlinkshim.auditor.loader import Loaded, Loader
+from nlinkshim.elf.file import DamagedError, NotElfError, read_elf
 from nlinkshim.rootfs import RootFs
 
 

@@ -13,11 +13,11 @@ from dataclasses import dataclass
 from enum import Enum
 
 from nlinkshim.auditor.closure import Closure, Missing
-from nlinkshim.auditor.coverage import Shim
-from nlinkshim.auditor.elf import ElfFile
 from nlinkshim.auditor.loader import Libc, Loaded
-from nlinkshim.auditor.machines import Machine
+from nlinkshim.elf.file import ElfFile
+from nlinkshim.elf.machines import Machine
 from nlinkshim.errors import ExitCode
+from nlinkshim.shim.coverage import Shim
 
 FRONT_MOUNT = "put a front mount before the lying one: bindfs --hide-hard-links, or an rclone mount"
 

@@ -11,8 +11,8 @@ from collections.abc import Iterator
 from dataclasses import dataclass
 from typing import Literal, Protocol
 
-from nlinkshim.auditor.elf import ElfFile
-from nlinkshim.auditor.machines import Machine
+from nlinkshim.elf.file import ElfFile
+from nlinkshim.elf.machines import Machine
 from nlinkshim.rootfs import RootFs
 
 Libc = Literal["glibc", "musl", "none", "unknown"]

@@ -9,8 +9,8 @@ from dataclasses import asdict
 
 from nlinkshim.auditor.findings import Finding, Severity, Verdict
 from nlinkshim.auditor.run import ProgramAudit
-from nlinkshim.report.json import document
-from nlinkshim.report.text import GREEN, RED, YELLOW, coloured, printable
+from nlinkshim.output.json import document
+from nlinkshim.output.text import GREEN, RED, YELLOW, coloured, printable
 
 SCHEMA = "nlinkshim.audit/1"
 

@@ -11,14 +11,14 @@ from dataclasses import dataclass, field
 from nlinkshim import arguments
 from nlinkshim.auditor import findings as rules
 from nlinkshim.auditor.closure import find_closure
-from nlinkshim.auditor.coverage import Shim, read_shim, stat_imports
-from nlinkshim.auditor.elf import DamagedError, NotElfError, read_elf
 from nlinkshim.auditor.findings import Finding, Privileges, Severity, Verdict
 from nlinkshim.auditor.loader import Libc, Loaded, choose_loader
 from nlinkshim.auditor.script import interpreter, look_up
+from nlinkshim.elf.file import DamagedError, NotElfError, read_elf
 from nlinkshim.errors import IncompleteError, RefusedError, UsageError
-from nlinkshim.preload import shim_path
 from nlinkshim.rootfs import RootFs
+from nlinkshim.shim.coverage import Shim, read_shim, stat_imports
+from nlinkshim.shim.preload import shim_path
 
 _MAX_SCRIPTS = 4  # as the kernel
 

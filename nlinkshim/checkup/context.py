@@ -17,7 +17,7 @@ from typing import TYPE_CHECKING, Any
 
 from nlinkshim.child import Child, HungError
 from nlinkshim.errors import NlinkshimError
-from nlinkshim.mounts import Mount, mount_of, mount_with_id, read_mounts, visible_mount
+from nlinkshim.mounts.table import Mount, mount_of, mount_with_id, read_mounts, visible_mount
 
 if TYPE_CHECKING:
     from nlinkshim.verifier.result import MountResult

@@ -7,7 +7,7 @@ from dataclasses import dataclass
 from enum import Enum
 from typing import TYPE_CHECKING
 
-from nlinkshim.remedy import Remedy
+from nlinkshim.mounts.remedy import Remedy
 
 if TYPE_CHECKING:
     from nlinkshim.checkup.context import Context

@@ -9,7 +9,7 @@ from pathlib import Path
 
 from nlinkshim.checkup.context import Context
 from nlinkshim.checkup.finding import Answer, passed, warned
-from nlinkshim.remedy import Remedy, quote
+from nlinkshim.mounts.remedy import Remedy, quote
 
 MOUNT_IDS_SINCE = (5, 8)
 FUSE_DEVICE = "/dev/fuse"

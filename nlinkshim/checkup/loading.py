@@ -12,10 +12,10 @@ from nlinkshim.checkup.context import Context
 from nlinkshim.checkup.finding import Answer, failed, passed, warned
 from nlinkshim.child import Child, DiedError, HungError
 from nlinkshim.errors import NlinkshimError, UsageError
-from nlinkshim.handshake import prove_loading
-from nlinkshim.mounts import mount_of, visible_mount
-from nlinkshim.preload import check_nameable, preload_environment, shim_path
-from nlinkshim.remedy import Remedy, allow_exec, quote
+from nlinkshim.mounts.remedy import Remedy, allow_exec, quote
+from nlinkshim.mounts.table import mount_of, visible_mount
+from nlinkshim.shim.handshake import prove_loading
+from nlinkshim.shim.preload import check_nameable, preload_environment, shim_path
 
 STATX_MNT_ID = 0x1000
 STABLE_PLACE = "/usr/local/lib/libnlinkshim.so"

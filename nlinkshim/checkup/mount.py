@@ -9,8 +9,8 @@ from collections.abc import Iterator
 from nlinkshim.checkup.context import DEAD, Context, Look, look_at
 from nlinkshim.checkup.finding import Answer, failed, passed, warned
 from nlinkshim.errors import NlinkshimError
-from nlinkshim.mounts import Mount, mount_of
-from nlinkshim.remedy import START, Remedy, free, open_to_others, quote, remount
+from nlinkshim.mounts.remedy import START, Remedy, free, open_to_others, quote, remount
+from nlinkshim.mounts.table import Mount, mount_of
 
 REMARKABLE = ("ro", "noexec", "nosuid", "nodev")
 _SEE_LOG = "see the log of the FUSE server"

@@ -10,8 +10,8 @@ from collections.abc import Iterator
 
 from nlinkshim.checkup.context import Context
 from nlinkshim.checkup.finding import Answer, passed, warned
-from nlinkshim.mounts import Mount
-from nlinkshim.remedy import Remedy, share
+from nlinkshim.mounts.remedy import Remedy, share
+from nlinkshim.mounts.table import Mount
 
 USUAL_PLACE = "/mnt"
 

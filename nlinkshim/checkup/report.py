@@ -6,8 +6,8 @@ from collections.abc import Sequence
 from dataclasses import asdict
 
 from nlinkshim.checkup.finding import Finding, Level
-from nlinkshim.report.json import document
-from nlinkshim.report.text import GREEN, RED, YELLOW, coloured, printable
+from nlinkshim.output.json import document
+from nlinkshim.output.text import GREEN, RED, YELLOW, coloured, printable
 
 SCHEMA = "nlinkshim.doctor/1"
 

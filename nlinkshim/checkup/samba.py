@@ -11,10 +11,10 @@ from nlinkshim.auditor import Verdict, audit
 from nlinkshim.checkup.context import Context, look_at
 from nlinkshim.checkup.finding import Answer, failed, passed, warned
 from nlinkshim.errors import ExitCode, NlinkshimError
-from nlinkshim.mounts import Mount, mount_of, read_mounts
+from nlinkshim.mounts.remedy import Remedy, quote
+from nlinkshim.mounts.table import Mount, mount_of, read_mounts
 from nlinkshim.processes.look import Process
 from nlinkshim.processes.run import status
-from nlinkshim.remedy import Remedy, quote
 from nlinkshim.verifier.result import MountResult
 from nlinkshim.verifier.verdict import Verdict as Proved
 

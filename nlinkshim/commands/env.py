@@ -8,7 +8,7 @@ import argparse
 import shlex
 
 from nlinkshim.errors import ExitCode
-from nlinkshim.preload import SCOPE, preload_environment
+from nlinkshim.shim.preload import SCOPE, preload_environment
 
 
 def add_arguments(parser: argparse.ArgumentParser) -> None:

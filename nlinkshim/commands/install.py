@@ -12,7 +12,7 @@ from pathlib import Path
 
 from nlinkshim.errors import ExitCode
 from nlinkshim.installer import install
-from nlinkshim.report.text import printable
+from nlinkshim.output.text import printable
 
 
 def add_arguments(parser: argparse.ArgumentParser) -> None:

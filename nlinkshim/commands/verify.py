@@ -8,7 +8,7 @@ import sys
 from collections.abc import Iterator
 from pathlib import Path
 
-from nlinkshim.preload import shim_path
+from nlinkshim.shim.preload import shim_path
 from nlinkshim.verifier.report import as_json, as_text
 from nlinkshim.verifier.run import DEFAULT_JOBS, Options, verify
 from nlinkshim.verifier.supervise import Progress

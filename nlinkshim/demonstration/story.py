@@ -14,7 +14,7 @@ from pathlib import Path
 
 from nlinkshim.demonstration import samba
 from nlinkshim.errors import IncompleteError
-from nlinkshim.preload import preload_environment
+from nlinkshim.shim.preload import preload_environment
 from nlinkshim.verifier.result import MountResult
 from nlinkshim.verifier.run import Options, verify
 from nlinkshim.verifier.verdict import Verdict

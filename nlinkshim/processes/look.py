@@ -12,9 +12,9 @@ from dataclasses import asdict, dataclass, replace
 from pathlib import Path
 from typing import Any
 
-from nlinkshim.processes.elf import Image, MalformedError
-from nlinkshim.processes.memory import DELETED, Memory, Region, extent, parse_maps, read_small
-from nlinkshim.state import SYMBOL, ShimState, StateError, parse_state, state_size
+from nlinkshim.elf.image import Image, MalformedError
+from nlinkshim.elf.memory import DELETED, Memory, Region, extent, parse_maps, read_small
+from nlinkshim.shim.state import SYMBOL, ShimState, StateError, parse_state, state_size
 
 ENDED = "it ended while it was looked at"
 KERNEL_THREAD = 0x00200000  # PF_KTHREAD

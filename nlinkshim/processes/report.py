@@ -5,10 +5,10 @@ from __future__ import annotations
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import asdict
 
+from nlinkshim.output.json import document
+from nlinkshim.output.text import GREEN, RED, YELLOW, coloured, printable
 from nlinkshim.processes.look import Process
 from nlinkshim.processes.run import Survey
-from nlinkshim.report.json import document
-from nlinkshim.report.text import GREEN, RED, YELLOW, coloured, printable
 
 SCHEMA = "nlinkshim.status/1"
 

@@ -8,8 +8,8 @@ from dataclasses import asdict, dataclass
 from nlinkshim import __version__, arguments
 from nlinkshim.child import Child, DiedError, HungError
 from nlinkshim.errors import ExitCode, NotLoadedError
-from nlinkshim.preload import shim_path
 from nlinkshim.processes.look import ENDED, Installed, Process, given_up, installed_shim
+from nlinkshim.shim.preload import shim_path
 
 TIMEOUT_SECONDS = 2.0  # for one process
 LARGEST_PID = 2**31 - 1  # pid_t

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterator, Sequence
 from pathlib import Path
 
-from nlinkshim.report.text import coloured, printable
+from nlinkshim.output.text import coloured, printable
 from nlinkshim.verifier.result import MountResult
 from nlinkshim.verifier.run import Options
 from nlinkshim.verifier.verdict import LEFT_AT_0, Sample, Verdict, plural
@@ -18,7 +18,7 @@ SHOWN_MOUNTS = 8
 
 def as_json(results: Sequence[MountResult], options: Options, shim: Path) -> str:
     """The document of schema nlinkshim.verify/1."""
-    from nlinkshim.report.json import document
+    from nlinkshim.output.json import document
 
     run = {**options._asdict(), "shim": str(shim)}
     return document(SCHEMA, run=run, mounts=[_mount(result) for result in results])

@@ -12,8 +12,8 @@ from typing import Any, NamedTuple
 from nlinkshim import arguments
 from nlinkshim._walker import lib
 from nlinkshim.errors import IncompleteError, UsageError
-from nlinkshim.mounts import mount_of, mount_with_id, read_mounts
-from nlinkshim.preload import check_machine, checked_scope, preload_environment, shim_path
+from nlinkshim.mounts.table import mount_of, mount_with_id, read_mounts
+from nlinkshim.shim.preload import check_machine, checked_scope, preload_environment, shim_path
 from nlinkshim.verifier.result import MountResult, result_of
 from nlinkshim.verifier.supervise import Progress, walk_under_shim
 from nlinkshim.verifier.verdict import Facts, Walk, judge

@@ -19,8 +19,8 @@ import _cffi_backend
 import nlinkshim
 from nlinkshim import __version__
 from nlinkshim._walker import ffi, lib
-from nlinkshim.handshake import require_version
-from nlinkshim.preload import directory_nlink
+from nlinkshim.shim.handshake import require_version
+from nlinkshim.shim.preload import directory_nlink
 from nlinkshim.verifier.verdict import LEFT_AT_0, Sample, Walk
 
 if TYPE_CHECKING:

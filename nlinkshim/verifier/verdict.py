@@ -13,11 +13,11 @@ from types import MappingProxyType
 from typing import TYPE_CHECKING, NamedTuple
 
 from nlinkshim.errors import ExitCode
-from nlinkshim.report.text import GREEN, RED, YELLOW
+from nlinkshim.output.text import GREEN, RED, YELLOW
 
 if TYPE_CHECKING:
-    from nlinkshim.mounts import Mount
-    from nlinkshim.remedy import Remedy
+    from nlinkshim.mounts.remedy import Remedy
+    from nlinkshim.mounts.table import Mount
 
 
 class Verdict(str, Enum):
@@ -137,7 +137,7 @@ def _judgement(verdict: Verdict, cause: str, remedy: Remedy) -> Judgement:
 
 def _unreachable(error: int, facts: Facts) -> Judgement:
     """Of an error that bars the whole mount."""
-    from nlinkshim import remedy
+    from nlinkshim.mounts import remedy
 
     mount = facts.mount
     if error in (errno.ENOTCONN, errno.ECONNABORTED, errno.ESTALE) and mount:
@@ -179,7 +179,7 @@ def _permission(facts: Facts) -> str:
 
 
 def _hung(walk: Walk, facts: Facts) -> Judgement:
-    from nlinkshim import remedy
+    from nlinkshim.mounts import remedy
 
     cause = f"no answer for {facts.timeout:g} s at {walk.hung_at}"
     mount = facts.mount
@@ -274,7 +274,7 @@ def _suspects_below(walk: Walk, facts: Facts) -> tuple[str, ...]:
 
 
 def _verify_below(paths: Sequence[str]) -> tuple[str, str]:
-    from nlinkshim.remedy import quote
+    from nlinkshim.mounts.remedy import quote
 
     named = " ".join(quote(path) for path in paths[:8])
     return "verify the file systems mounted below it too", f"nlinkshim verify -- {named}"

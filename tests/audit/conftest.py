@@ -70,7 +70,7 @@ def go_program(shop: Path) -> Callable[..., Path]:
 
 @pytest.fixture(scope="session")
 def schema() -> dict[str, Any]:
-    return json.loads(resources.files("nlinkshim").joinpath("report/schema/audit-1.json").read_text())
+    return json.loads(resources.files("nlinkshim").joinpath("output/schema/audit-1.json").read_text())
 
 
 @pytest.fixture

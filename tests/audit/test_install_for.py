@@ -17,7 +17,7 @@ from making import compiled, give_capabilities
 
 from nlinkshim import installer
 from nlinkshim.errors import ExitCode, IncompleteError, NlinkshimError, NotLoadedError
-from nlinkshim.preload import shim_path
+from nlinkshim.shim.preload import shim_path
 
 MS_RDONLY, MS_REMOUNT, MS_NOEXEC = 1, 32, 8
 

@@ -19,7 +19,7 @@ from nlinkshim.checkup import samba
 from nlinkshim.checkup.context import Context, Look, Step
 from nlinkshim.checkup.finding import Answer
 from nlinkshim.checkup.propagation import of_parent
-from nlinkshim.mounts import mount_of, read_mounts, visible_mount
+from nlinkshim.mounts.table import mount_of, read_mounts, visible_mount
 from nlinkshim.processes.look import Process
 from nlinkshim.processes.run import Survey
 

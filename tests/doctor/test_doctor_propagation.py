@@ -55,7 +55,7 @@ def test_a_slave_receives(place):
     """As in a container: from mountinfo alone."""
     from nlinkshim.checkup.context import Context
     from nlinkshim.checkup.propagation import of_parent
-    from nlinkshim.mounts import parse_mountinfo
+    from nlinkshim.mounts.table import parse_mountinfo
 
     text = b"1 0 8:1 / / rw - overlay none rw\n2 1 8:1 /srv /srv rw master:7 - ext4 /dev/sda rw\n"
     text += b"3 2 0:50 / /srv/dfs rw master:9 - fuse.dfs dfs rw,user_id=0\n"

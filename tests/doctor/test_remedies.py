@@ -12,8 +12,8 @@ from harness import mounts
 from harness.capability import require
 from harness.namespace import mount_dead, mount_hung, privately
 
-from nlinkshim import remedy
-from nlinkshim.mounts import Mount, mount_of, read_mounts, visible_mount
+from nlinkshim.mounts import remedy
+from nlinkshim.mounts.table import Mount, mount_of, read_mounts, visible_mount
 
 NAMES = [
     "plain",

@@ -12,7 +12,7 @@ from harness.cli import nlinkshim
 
 @pytest.fixture(scope="session")
 def schema() -> dict:
-    return json.loads(resources.files("nlinkshim").joinpath("report/schema/verify-1.json").read_text())
+    return json.loads(resources.files("nlinkshim").joinpath("output/schema/verify-1.json").read_text())
 
 
 @pytest.fixture

@@ -22,7 +22,7 @@ WAITING = "import time; print('ready', flush=True); time.sleep(60)"
 
 @pytest.fixture(scope="session")
 def schema() -> dict[str, Any]:
-    return json.loads(resources.files("nlinkshim").joinpath("report/schema/status-1.json").read_text())
+    return json.loads(resources.files("nlinkshim").joinpath("output/schema/status-1.json").read_text())
 
 
 @pytest.fixture

@@ -15,7 +15,7 @@ from harness.preload import Shim, bare
 import nlinkshim as package
 from nlinkshim.child import Child, DiedError, HungError
 from nlinkshim.errors import NotLoadedError, UsageError
-from nlinkshim.handshake import loader_complaint, prove_loading
+from nlinkshim.shim.handshake import loader_complaint, prove_loading
 
 MS_NOEXEC = 8
 KEEPER = """

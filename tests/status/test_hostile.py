@@ -18,11 +18,11 @@ from harness import processes
 from harness.preload import Shim, bare
 from seeing import is_asleep, see, state
 
+from nlinkshim.elf.image import Image, MalformedError
+from nlinkshim.elf.memory import Memory, parse_maps, read_small
 from nlinkshim.processes import look as looking
-from nlinkshim.processes.elf import Image, MalformedError
-from nlinkshim.processes.memory import Memory, parse_maps, read_small
 from nlinkshim.processes.run import Survey
-from nlinkshim.state import LAYOUT, MAGIC, SYMBOL, StateError, parse_state, state_size
+from nlinkshim.shim.state import LAYOUT, MAGIC, SYMBOL, StateError, parse_state, state_size
 
 SOURCE = Path(__file__).with_name("hostile.c")
 VALID = (

@@ -12,7 +12,7 @@ from harness.capability import require
 from harness.cli import nlinkshim, one_clear_line
 
 import nlinkshim as package
-from nlinkshim.report.text import printable
+from nlinkshim.output.text import printable
 
 
 def test_version():

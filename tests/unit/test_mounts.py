@@ -6,7 +6,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from nlinkshim.mounts import mount_of, parse_mountinfo, read_mounts
+from nlinkshim.mounts.table import mount_of, parse_mountinfo, read_mounts
 
 TEXT = (
     b"22 1 8:1 / / rw,relatime shared:1 - ext4 /dev/sda1 rw\n"

@@ -2,7 +2,7 @@
 
 from pathlib import Path
 
-from nlinkshim.mounts import parse_mountinfo
+from nlinkshim.mounts.table import parse_mountinfo
 from nlinkshim.verifier.report import SHOWN_PROBLEMS, as_text
 from nlinkshim.verifier.result import result_of
 from nlinkshim.verifier.verdict import LEFT_AT_0, Facts, Judgement, Sample, Verdict, Walk

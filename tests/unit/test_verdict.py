@@ -9,7 +9,7 @@ from pathlib import Path
 import pytest
 
 from nlinkshim.commands.verify import DESCRIPTION
-from nlinkshim.mounts import parse_mountinfo
+from nlinkshim.mounts.table import parse_mountinfo
 from nlinkshim.verifier.result import result_of
 from nlinkshim.verifier.verdict import Facts, Verdict, Walk, judge
 
@@ -214,7 +214,7 @@ def test_the_rows_are_what_help_readme_and_schema_say():
     readme = (Path(__file__).parents[2] / "README.md").read_text()
     rows = re.findall(r"^\| `([a-z-]+)` \| (.*) \| (\d) \|$", readme, re.MULTILINE)
     assert rows == [(verdict.value, verdict.meaning, str(int(verdict.exit_code))) for verdict in Verdict]
-    schema = json.loads(resources.files("nlinkshim").joinpath("report/schema/verify-1.json").read_text())
+    schema = json.loads(resources.files("nlinkshim").joinpath("output/schema/verify-1.json").read_text())
     mount = schema["properties"]["mounts"]["items"]["properties"]
     assert mount["verdict"]["enum"] == [verdict.value for verdict in Verdict]
     for verdict in Verdict:

@@ -7,12 +7,12 @@ from collections.abc import Iterable
 from dataclasses import dataclass
 from pathlib import Path
 
-from nlinkshim.auditor.elf import DamagedError, NotElfError, read_elf
 from nlinkshim.auditor.loader import Loaded
-from nlinkshim.auditor.machines import Machine
+from nlinkshim.elf.file import DamagedError, NotElfError, read_elf
+from nlinkshim.elf.machines import Machine
 from nlinkshim.errors import NotLoadedError
 from nlinkshim.rootfs import RootFs
-from nlinkshim.state import SYMBOL
+from nlinkshim.shim.state import SYMBOL
 
 # Whatever tells a link count, as any libc names it: stat, __fxstatat64, __lstat64_time64, fts64_read, ...
 _ENTRY_POINT = re.compile(

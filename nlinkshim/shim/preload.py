@@ -20,7 +20,7 @@ def shim_path() -> Path:
     Raises:
         NotLoadedError: the package was installed without it.
     """
-    path = Path(__file__).with_name("libnlinkshim.so")
+    path = Path(__file__).parents[1] / "libnlinkshim.so"
     if not path.is_file():
         raise NotLoadedError(f"{path} is missing; reinstall nlinkshim from a wheel for this machine")
     return path
@@ -77,7 +77,7 @@ def check_machine(shim: Path) -> None:
     """
     theirs, ours = _elf_kind(shim), _elf_kind(Path("/proc/self/exe"))
     if theirs != ours:
-        from nlinkshim.auditor.machines import machine_of
+        from nlinkshim.elf.machines import machine_of
 
         names = [machine_of(*kind).name for kind in (theirs, ours)]
         raise NotLoadedError(

@@ -15,7 +15,7 @@ from typing import Any, NamedTuple
 from nlinkshim import __version__
 from nlinkshim.child import Child, DiedError, HungError
 from nlinkshim.errors import NotLoadedError
-from nlinkshim.preload import check_machine, preload_environment, shim_path
+from nlinkshim.shim.preload import check_machine, preload_environment, shim_path
 
 TIMEOUT_SECONDS = 10.0
 
@@ -49,7 +49,7 @@ def prove_loading(
     shim = shim or shim_path()
     check_machine(shim)
     child = Child(
-        "nlinkshim.handshake:confess",
+        "nlinkshim.shim.handshake:confess",
         None,
         timeout,
         preload_environment(environment, scope=scope, shim=shim),
@@ -104,7 +104,7 @@ def confess(_: None) -> Iterator[dict[str, Any]]:
     import ctypes
     import os
 
-    from nlinkshim.state import SYMBOL, ShimState, StateError, parse_state, state_size
+    from nlinkshim.shim.state import SYMBOL, ShimState, StateError, parse_state, state_size
 
     word = ctypes.sizeof(ctypes.c_void_p)
     try:
@@ -135,7 +135,7 @@ def confess(_: None) -> Iterator[dict[str, Any]]:
 
 def _file_of(address: int) -> str | None:
     """The mapped file that holds an address of this process. None: /proc does not tell."""
-    from nlinkshim.processes.memory import parse_maps
+    from nlinkshim.elf.memory import parse_maps
 
     try:
         regions = parse_maps(Path("/proc/self/maps").read_bytes())

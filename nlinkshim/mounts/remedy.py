@@ -13,7 +13,7 @@ import shutil
 from collections.abc import Sequence
 from typing import NamedTuple
 
-from nlinkshim.mounts import Mount, mount_of, read_mounts
+from nlinkshim.mounts.table import Mount, mount_of, read_mounts
 
 START = "start the FUSE server again"
 _FUSECTL = "/sys/fs/fuse/connections"

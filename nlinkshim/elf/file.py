@@ -15,7 +15,7 @@ from typing import Any, BinaryIO, Literal
 from elftools.elf.enums import ENUM_D_TAG as DT
 from elftools.elf.structs import ELFStructs
 
-from nlinkshim.auditor.machines import Machine, machine_of
+from nlinkshim.elf.machines import Machine, machine_of
 
 # Well above what is seen (bytes, or entries); above them a file counts as damaged.
 _MAX_HEADERS = 1 << 16  # the kernel's own limit for all program headers

@@ -11,7 +11,7 @@ import re
 from collections.abc import Sequence
 from typing import NamedTuple
 
-from nlinkshim.processes.elf import (
+from nlinkshim.elf.image import (
     DT_DEBUG,
     MOST_DYNAMIC,
     PT_DYNAMIC,
