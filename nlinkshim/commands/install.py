@@ -10,8 +10,8 @@ import argparse
 import sys
 from pathlib import Path
 
+from nlinkshim.engines.install.install import install
 from nlinkshim.errors import ExitCode
-from nlinkshim.installer import install
 from nlinkshim.output.text import printable
 
 

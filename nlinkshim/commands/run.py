@@ -8,7 +8,7 @@ import argparse
 import os
 import shutil
 
-from nlinkshim.auditor import audit
+from nlinkshim.engines.audit.audit import audit
 from nlinkshim.errors import IncompleteError, UsageError
 from nlinkshim.shim.handshake import prove_loading
 from nlinkshim.shim.preload import preload_environment

@@ -7,9 +7,9 @@ from collections.abc import Iterable
 from dataclasses import dataclass
 from pathlib import Path
 
-from nlinkshim.auditor.loader import Loaded
 from nlinkshim.elf.file import DamagedError, NotElfError, read_elf
 from nlinkshim.elf.machines import Machine
+from nlinkshim.engines.audit.loader import Loaded
 from nlinkshim.errors import NotLoadedError
 from nlinkshim.rootfs import RootFs
 from nlinkshim.shim.state import SYMBOL

@@ -8,10 +8,10 @@ from harness.cli import nlinkshim
 from harness.table import ENTRY_POINTS
 from making import STATTING, compiled, ids, library
 
-from nlinkshim.auditor.findings import Finding, Severity, Verdict, gravest_first, judge
-from nlinkshim.auditor.loader import Loaded
 from nlinkshim.elf.file import ElfFile
 from nlinkshim.elf.machines import MACHINES, canonical, machine_of
+from nlinkshim.engines.audit.loader import Loaded
+from nlinkshim.engines.audit.rules import Finding, Severity, Verdict, gravest_first, judge
 from nlinkshim.errors import ExitCode
 from nlinkshim.shim.coverage import read_shim, stat_imports
 

@@ -15,7 +15,7 @@ from harness.cli import nlinkshim, one_clear_line
 from harness.preload import bare
 from making import compiled, give_capabilities
 
-from nlinkshim import installer
+from nlinkshim.engines.install import install as installer
 from nlinkshim.errors import ExitCode, IncompleteError, NlinkshimError, NotLoadedError
 from nlinkshim.shim.preload import shim_path
 

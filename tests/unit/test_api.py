@@ -16,8 +16,8 @@ from harness.mounts import FuseMount
 import nlinkshim as package
 from nlinkshim import UsageError
 from nlinkshim.arguments import shown
-from nlinkshim.generator import Settings
-from nlinkshim.verifier.run import Options
+from nlinkshim.engines.generate.settings import Settings
+from nlinkshim.engines.verify.verify import Options
 
 PROGRAM = "/bin/sh"
 

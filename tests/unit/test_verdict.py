@@ -9,9 +9,9 @@ from pathlib import Path
 import pytest
 
 from nlinkshim.commands.verify import DESCRIPTION
+from nlinkshim.engines.verify.judge import Facts, Verdict, Walk, judge
+from nlinkshim.engines.verify.result import result_of
 from nlinkshim.mounts.table import parse_mountinfo
-from nlinkshim.verifier.result import result_of
-from nlinkshim.verifier.verdict import Facts, Verdict, Walk, judge
 
 LINES = rb"""21 1 8:1 / / rw shared:1 - ext4 /dev/sda1 rw
 30 21 0:40 / /mnt/dfs rw - fuse.dfs dfs rw,user_id=0,group_id=0,allow_other
