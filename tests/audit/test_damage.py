@@ -11,7 +11,7 @@ import pytest
 from elftools.construct import ConstructError
 from harness import processes
 from harness.preload import bare
-from making import ids
+from harness.programs import ids
 
 from nlinkshim.elf import file as elf_reader
 from nlinkshim.elf.file import DamagedError, NotElfError, read_elf

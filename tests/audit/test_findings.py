@@ -5,8 +5,8 @@ from __future__ import annotations
 import pytest
 from harness.capability import require
 from harness.cli import nlinkshim
+from harness.programs import STATTING, compiled, ids, library
 from harness.table import ENTRY_POINTS
-from making import STATTING, compiled, ids, library
 
 from nlinkshim.elf.file import ElfFile
 from nlinkshim.elf.machines import MACHINES, canonical, machine_of

@@ -5,6 +5,7 @@ from __future__ import annotations
 import json
 
 import pytest
+
 from lab.outages import LOOKS, Look, good_since, outages, parse, table
 
 

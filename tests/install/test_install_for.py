@@ -13,7 +13,7 @@ from harness import mounts, processes
 from harness.capability import require
 from harness.cli import nlinkshim, one_clear_line
 from harness.preload import bare
-from making import compiled, give_capabilities
+from harness.programs import compiled, give_capabilities
 
 from nlinkshim.engines.install import install as installer
 from nlinkshim.errors import ExitCode, IncompleteError, NlinkshimError, NotLoadedError
