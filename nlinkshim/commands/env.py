@@ -11,7 +11,7 @@ from pathlib import Path
 
 from nlinkshim.arguments import shown
 from nlinkshim.errors import ExitCode, UsageError
-from nlinkshim.preload import SCOPE, preload_environment
+from nlinkshim.shim.preload import SCOPE, preload_environment
 
 
 def add_arguments(parser: argparse.ArgumentParser) -> None:

@@ -14,11 +14,11 @@ import sys
 from pathlib import Path
 
 from nlinkshim import __version__
+from nlinkshim.engines.generate.files import TARGETS
+from nlinkshim.engines.generate.generate import generate
+from nlinkshim.engines.generate.settings import Settings, table
+from nlinkshim.engines.generate.toml import as_toml, read_toml
 from nlinkshim.errors import ExitCode, UsageError
-from nlinkshim.generator import Settings, generate
-from nlinkshim.generator.files import TARGETS
-from nlinkshim.generator.settings import table
-from nlinkshim.generator.toml import as_toml, read_toml
 
 
 def add_arguments(parser: argparse.ArgumentParser) -> None:

@@ -24,7 +24,7 @@ def pages() -> dict[str, Path]:
     """The documentation: file name and path. In a checkout, or where pip puts data: of an environment, of the
     system, of a user (--user), beside the package (--target)."""
     beside = Path(__file__).parents[2]
-    prefixes = [sysconfig.get_path("data"), sysconfig.get_path("data", "posix_user"), beside]
+    prefixes = [sysconfig.get_path("data"), sysconfig.get_path("data", "posix_user"), str(beside)]
     for folder in [beside / "docs", *(Path(prefix) / INSTALLED for prefix in prefixes)]:
         if (folder / "limits.md").is_file():
             return {path.name: path for path in sorted(folder.glob("*.md"))}

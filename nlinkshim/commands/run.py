@@ -8,10 +8,10 @@ import argparse
 import os
 import shutil
 
-from nlinkshim.auditor import audit
+from nlinkshim.engines.audit.audit import audit
 from nlinkshim.errors import IncompleteError, UsageError
-from nlinkshim.handshake import prove_loading
-from nlinkshim.preload import preload_environment
+from nlinkshim.shim.handshake import prove_loading
+from nlinkshim.shim.preload import preload_environment
 
 
 def add_arguments(parser: argparse.ArgumentParser) -> None:

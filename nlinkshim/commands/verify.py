@@ -8,11 +8,11 @@ import sys
 from collections.abc import Iterator
 from pathlib import Path
 
-from nlinkshim.preload import shim_path
-from nlinkshim.verifier.report import as_json, as_text
-from nlinkshim.verifier.run import DEFAULT_JOBS, Options, verify
-from nlinkshim.verifier.supervise import Progress
-from nlinkshim.verifier.verdict import Verdict
+from nlinkshim.engines.verify.judge import Verdict
+from nlinkshim.engines.verify.report import as_json, as_text
+from nlinkshim.engines.verify.supervise import Progress
+from nlinkshim.engines.verify.verify import DEFAULT_JOBS, Options, verify
+from nlinkshim.shim.preload import shim_path
 
 DESCRIPTION = "\n".join(
     [
