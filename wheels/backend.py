@@ -23,7 +23,7 @@ from typing import Any
 
 from cffi import FFI
 from setuptools import Extension, build_meta
-from setuptools.build_meta import *  # noqa: F403  the hooks of PEP 517 and PEP 660
+from setuptools.build_meta import prepare_metadata_for_build_editable  # noqa: F401  a hook of PEP 660
 from setuptools.command.build_ext import build_ext
 from setuptools.errors import CompileError
 
@@ -156,7 +156,7 @@ class BuildExt(build_ext):
     def get_ext_filename(self, fullname: str) -> str:
         if fullname.endswith(SHIM.rpartition(".")[2]):
             return str(Path(*fullname.split(".")).with_suffix(".so"))
-        return super().get_ext_filename(fullname)
+        return str(super().get_ext_filename(fullname))  # type: ignore[no-untyped-call]
 
     def build_extension(self, ext: Extension) -> None:
         if ext.name == SHIM:

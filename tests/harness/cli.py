@@ -21,7 +21,8 @@ class Outcome:
 
     @property
     def document(self) -> dict[str, Any]:
-        return json.loads(self.out)
+        document: dict[str, Any] = json.loads(self.out)
+        return document
 
 
 def nlinkshim(*arguments: object, env: Mapping[str, str] | None = None, timeout: float = 60) -> Outcome:

@@ -14,6 +14,7 @@ import time
 from collections.abc import Iterator
 from dataclasses import dataclass, field
 from pathlib import Path
+from typing import Any
 
 from . import mounts, processes
 from .clients import PASSWORD, Reached
@@ -156,7 +157,7 @@ class Image:
     @contextlib.contextmanager
     def started(self, *flags: object, secrets: Path | None = None) -> Iterator[Container]:
         """A container, started by the generated script `run`. `flags` of podman's go to it too."""
-        env = {} if secrets is None else {"SECRETS": str(secrets)}
+        env: dict[str, Any] = {} if secrets is None else {"SECRETS": str(secrets)}
         ours = ["--network=host", "--restart=no", "--read-only-tmpfs=false"]
         try:
             self.store.run(self.folder / "run", *ours, *flags, **env)
@@ -257,7 +258,7 @@ class Builder:
         from nlinkshim.engines.generate.settings import Settings
 
         folder = self.folder / name
-        given = {
+        given: dict[str, Any] = {
             "mount_path": f"{self.parent}/dfs",
             "mount_wait": 2,
             "container_port": self.port,

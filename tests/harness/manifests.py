@@ -58,7 +58,7 @@ class Pod:
 
     @property
     def containers(self) -> list[Object]:
-        return self.spec.get("initContainers", []) + self.spec["containers"]
+        return [*self.spec.get("initContainers", []), *self.spec["containers"]]
 
 
 @dataclass(frozen=True)

@@ -83,7 +83,7 @@ def busybox_tools(folder: Path) -> Path:
     """A folder of nothing but busybox, as Alpine's /bin is."""
     folder.mkdir()
     for name in ["sh", *TOOLS]:
-        (folder / name).symlink_to(shutil.which("busybox"))
+        (folder / name).symlink_to(shutil.which("busybox") or "busybox is not installed")
     return folder
 
 

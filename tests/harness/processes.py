@@ -9,7 +9,9 @@ import signal
 import subprocess
 import time
 from collections.abc import Callable
-from typing import Any
+from typing import Any, TypeVar
+
+T = TypeVar("T")
 
 PR_SET_PDEATHSIG = 1
 _libc = ctypes.CDLL(None, use_errno=True)
@@ -44,7 +46,7 @@ def stop(process: subprocess.Popen[Any], patience: float = 3.0) -> None:
             stream.close()
 
 
-def wait_until(condition: Callable[[], Any], timeout: float, what: str) -> Any:
+def wait_until(condition: Callable[[], T | None], timeout: float, what: str) -> T:
     """The first true value of `condition`."""
     deadline = time.monotonic() + timeout
     while not (value := condition()):
