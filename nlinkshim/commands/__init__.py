@@ -9,7 +9,7 @@ import os
 import sys
 from collections.abc import Sequence
 
-from nlinkshim import __version__
+from nlinkshim._version import __version__
 from nlinkshim.errors import ExitCode, NlinkshimError
 
 # One module a command, imported only if it is the one asked for: name, then a line for the overview.

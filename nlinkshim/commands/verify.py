@@ -9,9 +9,10 @@ from collections.abc import Iterator
 from pathlib import Path
 
 from nlinkshim.engines.verify.judge import Verdict
+from nlinkshim.engines.verify.options import DEFAULT_JOBS, Options
 from nlinkshim.engines.verify.report import as_json, as_text
 from nlinkshim.engines.verify.supervise import Progress
-from nlinkshim.engines.verify.verify import DEFAULT_JOBS, Options, verify
+from nlinkshim.engines.verify.verify import verify
 from nlinkshim.shim.preload import shim_path
 
 DESCRIPTION = "\n".join(

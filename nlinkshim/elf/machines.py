@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 
-from nlinkshim import __version__
+from nlinkshim._version import __version__
 
 
 @dataclass(frozen=True)

@@ -10,10 +10,11 @@ from harness.table import ENTRY_POINTS
 
 from nlinkshim.elf.file import ElfFile
 from nlinkshim.elf.machines import MACHINES, canonical, machine_of
+from nlinkshim.engines.audit.closure import stat_imports
 from nlinkshim.engines.audit.loader import Loaded
 from nlinkshim.engines.audit.rules import Finding, Severity, Verdict, gravest_first, judge
 from nlinkshim.errors import ExitCode
-from nlinkshim.shim.coverage import read_shim, stat_imports
+from nlinkshim.shim.coverage import read_shim
 
 KEEP = "-Wl,--no-as-needed"
 OTHER_LIBCS = [

@@ -112,7 +112,8 @@ class Context:
 
     def proof(self, path: str) -> MountResult | NlinkshimError:
         """A short verify of a path that answers, or why there is none."""
-        from nlinkshim.engines.verify.verify import Options, verify
+        from nlinkshim.engines.verify.options import Options
+        from nlinkshim.engines.verify.verify import verify
 
         options = Options(max_entries=VERIFIED, jobs=8, timeout=self.timeout)
         try:

@@ -6,8 +6,8 @@ from collections.abc import Iterator, Sequence
 from pathlib import Path
 
 from nlinkshim.engines.verify.judge import LEFT_AT_0, Sample, Verdict, plural
+from nlinkshim.engines.verify.options import Options
 from nlinkshim.engines.verify.result import MountResult
-from nlinkshim.engines.verify.verify import Options
 from nlinkshim.output.text import coloured, printable
 
 SCHEMA = "nlinkshim.verify/1"

@@ -7,59 +7,16 @@ import os
 import time
 from collections.abc import Iterable, Sequence
 from pathlib import Path
-from typing import Any, NamedTuple
+from typing import Any
 
 from nlinkshim import arguments
-from nlinkshim._walker import lib
 from nlinkshim.engines.verify.judge import Facts, Walk, judge
+from nlinkshim.engines.verify.options import Options
 from nlinkshim.engines.verify.result import MountResult, result_of
 from nlinkshim.engines.verify.supervise import Progress, walk_under_shim
 from nlinkshim.errors import IncompleteError, UsageError
 from nlinkshim.mounts.table import mount_of, mount_with_id, read_mounts
-from nlinkshim.shim.preload import check_machine, checked_scope, preload_environment, shim_path
-
-# Threads wait for the daemon most of the time: far more of them than cores pay.
-DEFAULT_JOBS = 32
-
-
-class Options(NamedTuple):
-    """How to walk. `timeout` is how many seconds one call may take; `one_file_system` off walks what is
-    mounted below a path too, each mount with a result of its own; `plain` says that the paths are meant
-    though no FUSE file system is mounted there."""
-
-    jobs: int = DEFAULT_JOBS
-    one_file_system: bool = True
-    thorough: bool = False
-    every_entry_point: bool = False
-    sample: int = 1024
-    max_entries: int = 0
-    exclude: tuple[str, ...] = ()
-    timeout: float = 30.0
-    scope: str | None = None
-    shim: Path | None = None
-    plain: bool = False
-
-    def check(self) -> None:
-        """Raises UsageError for what is out of range."""
-        limits = {"jobs": (1, lib.WALK_MAX_JOBS), "sample": (1, 2**31), "max_entries": (0, 2**63)}
-        for name, (least, most) in limits.items():
-            arguments.number(f"--{name.replace('_', '-')}", getattr(self, name), least, most)
-        arguments.seconds("--timeout", self.timeout)
-        for pattern in self.patterns:
-            arguments.text("--exclude", pattern)
-        if self.shim is not None:
-            arguments.path("--shim", self.shim)
-        if self.scope is not None:
-            checked_scope(self.scope)
-
-    @property
-    def patterns(self) -> tuple[str, ...]:
-        """`exclude`, of which a str is one."""
-        if isinstance(self.exclude, str):
-            return (self.exclude,)
-        if not isinstance(self.exclude, tuple | list):
-            raise UsageError(f"--exclude {arguments.shown(self.exclude)}: give patterns")
-        return tuple(self.exclude)
+from nlinkshim.shim.preload import check_machine, preload_environment, shim_path
 
 
 def verify(
@@ -80,9 +37,7 @@ def verify(
     waiting = _given(paths)
     options = Options() if options is None else options
     if not isinstance(options, Options):
-        raise UsageError(
-            f"options: {arguments.shown(options)} is none; give nlinkshim.engines.verify.verify.Options"
-        )
+        raise UsageError(f"options: {arguments.shown(options)} is none; give nlinkshim.Options")
     options.check()
     options = options._replace(exclude=options.patterns)
     if not Path("/proc/self/mountinfo").exists():
