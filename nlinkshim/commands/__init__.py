@@ -26,6 +26,21 @@ COMMANDS = {
     "demo": "see the problem and the cure on a small FUSE mount of its own",
 }
 
+
+TYPE_CHECKING = False  # as type checkers know it; importing typing would double the time of --help
+if TYPE_CHECKING:
+    from typing import Protocol
+
+    class Command(Protocol):
+        """What a module of COMMANDS is. Its docstring is the help text, unless it has a DESCRIPTION."""
+
+        def add_arguments(self, parser: argparse.ArgumentParser) -> None: ...
+
+        def run(self, arguments: argparse.Namespace) -> int:
+            """Returns the exit code. Raises NlinkshimError."""
+            ...
+
+
 DESCRIPTION = "Makes FUSE mounts that report a link count of 0 usable through Samba."
 
 EPILOG = """\
@@ -53,15 +68,19 @@ def run(arguments: Sequence[str]) -> int:
     if name not in COMMANDS:
         _overview().parse_args(arguments)  # --help, --version, or the complaint
         raise AssertionError("argparse returned")
-    module = importlib.import_module(f"nlinkshim.commands.{name}")
+    command = _load(name)
     parser = argparse.ArgumentParser(
         prog=f"nlinkshim {name}",
-        description=getattr(module, "DESCRIPTION", module.__doc__),
+        description=getattr(command, "DESCRIPTION", command.__doc__),
         epilog=EPILOG,
         formatter_class=argparse.RawDescriptionHelpFormatter,
     )
-    module.add_arguments(parser)
-    return int(module.run(parser.parse_args(arguments[1:])))
+    command.add_arguments(parser)
+    return int(command.run(parser.parse_args(arguments[1:])))
+
+
+def _load(name: str) -> Command:
+    return importlib.import_module(f"nlinkshim.commands.{name}")
 
 
 def main(arguments: Sequence[str] | None = None) -> int:

@@ -7,12 +7,13 @@ from __future__ import annotations
 import argparse
 import shlex
 
+from nlinkshim.commands._options import add_scope
 from nlinkshim.errors import ExitCode
 from nlinkshim.shim.preload import SCOPE, preload_environment
 
 
 def add_arguments(parser: argparse.ArgumentParser) -> None:
-    parser.add_argument("--scope", help="fuse (default), off, or mount paths joined by ':'")
+    add_scope(parser)
     parser.add_argument(
         "--format",
         choices=("shell", "systemd"),
