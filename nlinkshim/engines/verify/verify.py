@@ -15,6 +15,7 @@ from nlinkshim.engines.verify.options import Options
 from nlinkshim.engines.verify.result import MountResult, result_of
 from nlinkshim.engines.verify.supervise import Progress, walk_under_shim
 from nlinkshim.errors import IncompleteError, UsageError
+from nlinkshim.mounts.illness import NO_FOLDER
 from nlinkshim.mounts.table import mount_of, mount_with_id, read_mounts
 from nlinkshim.shim.preload import check_machine, preload_environment, shim_path
 
@@ -75,19 +76,13 @@ def _verify_one(
     begin = time.monotonic()
     environment = preload_environment(scope=options.scope, shim=shim)
     walk = walk_under_shim(path, options, environment, shim, progress)
-    if walk.root_error in _NO_FOLDER:
-        raise UsageError(f"{path}: {_NO_FOLDER[walk.root_error]}")
+    if walk.root_error in NO_FOLDER:
+        raise UsageError(f"{path}: {NO_FOLDER[walk.root_error]}")
     facts = _facts(path, walk, options)
     if walk.root_is_file and not (facts.mount and facts.mount.path == walk.root_real_path):
-        raise UsageError(f"{path}: {_NO_FOLDER[errno.ENOTDIR]}")
+        raise UsageError(f"{path}: {NO_FOLDER[errno.ENOTDIR]}")
     seconds = round(time.monotonic() - begin, 3)
     return result_of(walk, facts, judge(walk, facts), seconds), walk.interrupted
-
-
-_NO_FOLDER = {
-    errno.ENOENT: "does not exist",
-    errno.ENOTDIR: "is not a folder; give a mount or a folder of it",
-}
 
 
 def _facts(path: str, walk: Walk, options: Options) -> Facts:
