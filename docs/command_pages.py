@@ -4,15 +4,14 @@
 from __future__ import annotations
 
 import argparse
-import importlib
 import sys
 from pathlib import Path
 
 import shtab
 from argparse_manpage.manpage import Manpage
 
-from nlinkshim import __version__
-from nlinkshim.commands import COMMANDS, DESCRIPTION, parser_of
+from nlinkshim._version import __version__
+from nlinkshim.commands import COMMANDS, DESCRIPTION, load, parser_of
 from nlinkshim.commands._parser import Parser
 
 HERE = Path(__file__).parent
@@ -28,8 +27,7 @@ def whole() -> Parser:
     parser.add_argument("-V", "--version", action="version", version=__version__, help="show the version")
     commands = parser.add_subparsers(metavar="COMMAND", parser_class=argparse.ArgumentParser)
     for name, line in COMMANDS.items():
-        module = importlib.import_module(f"nlinkshim.commands.{name}")
-        module.add_arguments(commands.add_parser(name, help=line, description=line))
+        load(name).add_arguments(commands.add_parser(name, help=line, description=line))
     return parser
 
 
@@ -59,7 +57,7 @@ def wanted() -> dict[Path, str]:
     parser = whole()
     files = {HERE / "man" / "nlinkshim.1": manual(parser, DESCRIPTION.rstrip("."))}
     for name, line in COMMANDS.items():
-        files[HERE / "man" / f"nlinkshim-{name}.1"] = manual(parser_of(name), line)
+        files[HERE / "man" / f"nlinkshim-{name}.1"] = manual(parser_of(name, load(name)), line)
     complete_paths(parser)
     for shell, file in SHELLS.items():
         files[HERE / "completions" / file] = shtab.complete(parser, shell=shell)

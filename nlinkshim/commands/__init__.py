@@ -8,7 +8,7 @@ import os
 import sys
 from collections.abc import Sequence
 
-from nlinkshim import __version__
+from nlinkshim._version import __version__
 from nlinkshim.arguments import guess
 from nlinkshim.commands._parser import EPILOG, Parser
 from nlinkshim.errors import ExitCode, NlinkshimError, UsageError
@@ -28,6 +28,22 @@ COMMANDS = {
     "help": "show the options of a command, or a page of the documentation",
 }
 
+
+TYPE_CHECKING = False  # as type checkers know it; importing typing would double the time of --help
+if TYPE_CHECKING:
+    import argparse
+    from typing import Protocol
+
+    class Command(Protocol):
+        """What a module of COMMANDS is. Its docstring is the help text, unless it has a DESCRIPTION."""
+
+        def add_arguments(self, parser: argparse.ArgumentParser) -> None: ...
+
+        def run(self, arguments: argparse.Namespace) -> int:
+            """Returns the exit code. Raises NlinkshimError."""
+            ...
+
+
 DESCRIPTION = "Makes FUSE mounts that report a link count of 0 usable through Samba."
 
 
@@ -41,11 +57,10 @@ def overview() -> str:
     )
 
 
-def parser_of(name: str) -> Parser:
-    """The parser of one command."""
-    module = importlib.import_module(f"nlinkshim.commands.{name}")
-    parser = Parser(f"nlinkshim {name}", getattr(module, "DESCRIPTION", module.__doc__))
-    module.add_arguments(parser)
+def parser_of(name: str, command: Command) -> Parser:
+    """The parser of one command, `command` its module."""
+    parser = Parser(f"nlinkshim {name}", getattr(command, "DESCRIPTION", command.__doc__))
+    command.add_arguments(parser)
     return parser
 
 
@@ -66,8 +81,13 @@ def run(arguments: Sequence[str]) -> int:
         raise UsageError(
             f"there is no {kind} {name}{guess(name, COMMANDS)}; nlinkshim help lists the commands"
         )
-    parsed = parser_of(name).parse_args(rest)
-    return int(importlib.import_module(f"nlinkshim.commands.{name}").run(parsed))
+    command = load(name)
+    return int(command.run(parser_of(name, command).parse_args(rest)))
+
+
+def load(name: str) -> Command:
+    """The module of one command."""
+    return importlib.import_module(f"nlinkshim.commands.{name}")
 
 
 def main(arguments: Sequence[str] | None = None) -> int:

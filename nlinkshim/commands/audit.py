@@ -11,8 +11,9 @@ from __future__ import annotations
 import argparse
 from pathlib import Path
 
+from nlinkshim.commands._options import add_format, add_root
 from nlinkshim.engines.audit.audit import audit
-from nlinkshim.engines.audit.report import as_json, as_text
+from nlinkshim.engines.audit.report import SCHEMA, as_json, as_text
 
 
 def add_arguments(parser: argparse.ArgumentParser) -> None:
@@ -23,14 +24,8 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
         metavar="PROGRAM",
         help="a path (inside ROOTFS if there is one), or a name to look up",
     )
-    add("--format", choices=("text", "json"), default="text", help="json: schema nlinkshim.audit/1")
-    add(
-        "--root",
-        type=Path,
-        default=Path("/"),
-        metavar="ROOTFS",
-        help="the root file system of an image, unpacked",
-    )
+    add_format(parser, SCHEMA)
+    add_root(parser)
     add(
         "--shim",
         type=Path,

@@ -7,7 +7,7 @@ from __future__ import annotations
 import argparse
 
 from nlinkshim.engines.demo.demo import demo, shows_the_cure
-from nlinkshim.engines.verify.report import as_table
+from nlinkshim.engines.verify.report import summary
 from nlinkshim.errors import ExitCode
 
 
@@ -17,5 +17,5 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
 
 def run(arguments: argparse.Namespace) -> int:
     results = demo()
-    print(as_table(results, labels=["without", "with"]))
+    print(summary(results, labels=["without", "with"]))
     return ExitCode.WELL if shows_the_cure(results) else ExitCode.WRONG

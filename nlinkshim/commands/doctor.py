@@ -10,8 +10,9 @@ from __future__ import annotations
 
 import argparse
 
+from nlinkshim.commands._options import add_format, add_timeout
 from nlinkshim.engines.doctor.doctor import TIMEOUT_SECONDS, findings
-from nlinkshim.engines.doctor.report import as_json, as_text, summary
+from nlinkshim.engines.doctor.report import SCHEMA, as_json, as_text, summary
 from nlinkshim.engines.doctor.result import Level
 from nlinkshim.errors import ExitCode
 
@@ -20,14 +21,8 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
     add = parser.add_argument
     add("path", nargs="?", metavar="PATH", help="a mount, or a folder of one")
     add("--user", metavar="USER", help="who is to see the mount: a name or uid (as root; default: yourself)")
-    add(
-        "--timeout",
-        type=float,
-        default=TIMEOUT_SECONDS,
-        metavar="SECONDS",
-        help="how long a call on the mount may take before it counts as hung (default %(default)g)",
-    )
-    add("--format", choices=("text", "json"), default="text", help="json: schema nlinkshim.doctor/1")
+    add_timeout(parser, TIMEOUT_SECONDS)
+    add_format(parser, SCHEMA)
 
 
 def run(arguments: argparse.Namespace) -> int:

@@ -10,12 +10,13 @@ import shlex
 from pathlib import Path
 
 from nlinkshim.arguments import shown
+from nlinkshim.commands._options import add_scope
 from nlinkshim.errors import ExitCode, UsageError
 from nlinkshim.shim.preload import SCOPE, preload_environment
 
 
 def add_arguments(parser: argparse.ArgumentParser) -> None:
-    parser.add_argument("--scope", help="fuse (default), off, or mount paths joined by ':'")
+    add_scope(parser)
     parser.add_argument(
         "--format",
         choices=("shell", "systemd"),

@@ -13,7 +13,7 @@ import argparse
 import sys
 from pathlib import Path
 
-from nlinkshim import __version__
+from nlinkshim._version import __version__
 from nlinkshim.engines.generate.files import TARGETS
 from nlinkshim.engines.generate.generate import generate
 from nlinkshim.engines.generate.settings import Settings, table

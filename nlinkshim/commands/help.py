@@ -10,7 +10,7 @@ import sysconfig
 from pathlib import Path
 
 from nlinkshim.arguments import guess
-from nlinkshim.commands import COMMANDS, overview, parser_of
+from nlinkshim.commands import COMMANDS, load, overview, parser_of
 from nlinkshim.errors import ExitCode, UsageError
 
 INSTALLED = "share/doc/nlinkshim"  # pyproject.toml's data-files
@@ -39,7 +39,7 @@ def run(arguments: argparse.Namespace) -> int:
         print("".join(f"  {page}\n" for page in found), end="")
         return ExitCode.WELL
     if name in COMMANDS:
-        print(parser_of(name).format_help(), end="")
+        print(parser_of(name, load(name)).format_help(), end="")
         if f"{name}.md" in found:
             print(f"\nmore: nlinkshim help {name}.md")
         return ExitCode.WELL

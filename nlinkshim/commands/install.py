@@ -10,6 +10,7 @@ import argparse
 import sys
 from pathlib import Path
 
+from nlinkshim.commands._options import add_root
 from nlinkshim.engines.install.install import install
 from nlinkshim.errors import ExitCode
 from nlinkshim.output.text import printable
@@ -24,13 +25,7 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
         metavar="PROGRAM",
         help="the program that is to load it, such as /usr/sbin/smbd",
     )
-    add(
-        "--root",
-        type=Path,
-        default=Path("/"),
-        metavar="ROOTFS",
-        help="the root file system of an image, unpacked",
-    )
+    add_root(parser)
     add("--machine", metavar="NAME", help="the machine that the image is for, as uname -m names it")
     add("--dry-run", action="store_true", help="check, print the line, and write nothing")
 

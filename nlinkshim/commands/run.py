@@ -8,6 +8,7 @@ import argparse
 import os
 import shutil
 
+from nlinkshim.commands._options import add_scope
 from nlinkshim.engines.audit.audit import audit
 from nlinkshim.errors import IncompleteError, UsageError
 from nlinkshim.shim.handshake import prove_loading
@@ -16,7 +17,7 @@ from nlinkshim.shim.preload import preload_environment
 
 def add_arguments(parser: argparse.ArgumentParser) -> None:
     parser.usage = "nlinkshim run [--scope SCOPE] -- CMD [ARGUMENT ...]"
-    parser.add_argument("--scope", help="fuse (default), off, or mount paths joined by ':'")
+    add_scope(parser)
     parser.add_argument("cmd", nargs=argparse.REMAINDER, metavar="CMD", help="the command and its arguments")
 
 

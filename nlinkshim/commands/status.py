@@ -13,7 +13,8 @@ import sys
 import time
 
 from nlinkshim import arguments as checks
-from nlinkshim.engines.status.report import as_json, as_text
+from nlinkshim.commands._options import add_format
+from nlinkshim.engines.status.report import SCHEMA, as_json, as_text
 from nlinkshim.engines.status.status import Survey, status
 from nlinkshim.errors import UsageError
 
@@ -26,9 +27,7 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
     which.add_argument(
         "--name", metavar="NAME", help="the processes of this name: of command, executable or argv[0]"
     )
-    parser.add_argument(
-        "--format", choices=("text", "json"), default="text", help="json: schema nlinkshim.status/1"
-    )
+    add_format(parser, SCHEMA)
     parser.add_argument(
         "--watch",
         type=float,

@@ -8,10 +8,12 @@ import sys
 from collections.abc import Iterator
 from pathlib import Path
 
+from nlinkshim.commands._options import add_format, add_scope, add_timeout
 from nlinkshim.engines.verify.judge import Verdict
-from nlinkshim.engines.verify.report import as_json, as_text
+from nlinkshim.engines.verify.options import DEFAULT_JOBS, Options
+from nlinkshim.engines.verify.report import SCHEMA, as_json, as_text
 from nlinkshim.engines.verify.supervise import Progress
-from nlinkshim.engines.verify.verify import DEFAULT_JOBS, Options, verify
+from nlinkshim.engines.verify.verify import verify
 from nlinkshim.shim.preload import shim_path
 
 DESCRIPTION = "\n".join(
@@ -30,7 +32,7 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
     defaults = Options()
     add = parser.add_argument
     add("paths", nargs="+", metavar="PATH", help="a mount, or a folder of one")
-    add("--format", choices=("text", "json"), default="text", help="json: schema nlinkshim.verify/1")
+    add_format(parser, SCHEMA)
     add("--jobs", type=int, default=DEFAULT_JOBS, metavar="N", help="threads (default %(default)s)")
     add(
         "--one-file-system",
@@ -55,15 +57,9 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
         metavar="GLOB",
         help="leave out entries of this name, or, with a '/' in it, of this path below PATH; may be repeated",
     )
-    add(
-        "--timeout",
-        type=float,
-        default=defaults.timeout,
-        metavar="SECONDS",
-        help="how long a single call may take before the mount counts as hung (default %(default)g)",
-    )
+    add_timeout(parser, defaults.timeout)
     add("--plain", action="store_true", help="PATH is meant though no FUSE file system is mounted there")
-    add("--scope", help="NLINKSHIM_SCOPE for this run: fuse, off, or mount paths joined by ':'")
+    add_scope(parser)
     add("--shim", type=Path, metavar="FILE", help="the shim to verify (default: the installed one)")
 
 

@@ -9,7 +9,6 @@ from __future__ import annotations
 
 import os
 import shlex
-import shutil
 from collections.abc import Sequence
 from typing import NamedTuple
 
@@ -62,6 +61,8 @@ def unmount(mount: Mount, mounts: Sequence[Mount] | None = None) -> str | None:
         return None
     # fusermount wants the very name, which quote cannot give for one that ends in a newline.
     if os.geteuid() != 0 and mount.owner == os.geteuid() and not mount.path.endswith("\n"):
+        import shutil
+
         program = next(filter(shutil.which, _FUSERMOUNTS), _FUSERMOUNTS[0])
         return f"{program} -u -z -- {quote(mount.path)}"
     # -c: asking for the canonical name may hang.

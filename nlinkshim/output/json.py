@@ -5,7 +5,7 @@ from __future__ import annotations
 import json
 from typing import Any
 
-from nlinkshim import __version__
+from nlinkshim._version import __version__
 
 
 def document(schema: str, **content: Any) -> str:

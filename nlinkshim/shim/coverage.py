@@ -1,24 +1,15 @@
-"""What the shim covers, and what there is to cover: stat entry points, as the files themselves name them."""
+"""What a shim file covers: the stat entry points that it exports."""
 
 from __future__ import annotations
 
-import re
-from collections.abc import Iterable
 from dataclasses import dataclass
 from pathlib import Path
 
 from nlinkshim.elf.file import DamagedError, NotElfError, read_elf
 from nlinkshim.elf.machines import Machine
-from nlinkshim.engines.audit.loader import Loaded
 from nlinkshim.errors import NotLoadedError
 from nlinkshim.rootfs import RootFs
 from nlinkshim.shim.state import SYMBOL
-
-# Whatever tells a link count, as any libc names it: stat, __fxstatat64, __lstat64_time64, fts64_read, ...
-_ENTRY_POINT = re.compile(
-    r"_*(?:[fl]?x?stat|f?x?statat|statx|n?ftw|fts_(?:read|children))(?:64)?(?:_time64)?"
-    r"|_*fts64_(?:read|children)(?:_time64)?"
-)
 
 
 @dataclass(frozen=True)
@@ -46,12 +37,3 @@ def read_shim(path: Path) -> Shim:
     if state not in elf.exports:
         raise NotLoadedError(f"{path} exports no {state}, so it is not the shim")
     return Shim(path, elf.machine, elf.exports - {state})
-
-
-def stat_imports(objects: Iterable[Loaded]) -> dict[str, list[str]]:
-    """Entry point -> the objects that import it; both sorted."""
-    found: dict[str, list[str]] = {}
-    for loaded in objects:
-        for name in filter(_ENTRY_POINT.fullmatch, loaded.elf.imports):
-            found.setdefault(name, []).append(loaded.path)
-    return {name: sorted(found[name]) for name in sorted(found)}

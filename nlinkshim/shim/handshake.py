@@ -12,7 +12,7 @@ from collections.abc import Iterator, Mapping
 from pathlib import Path
 from typing import Any, NamedTuple
 
-from nlinkshim import __version__
+from nlinkshim._version import __version__
 from nlinkshim.child import Child, DiedError, HungError
 from nlinkshim.errors import NotLoadedError
 from nlinkshim.shim.preload import check_machine, preload_environment, shim_path

@@ -17,7 +17,7 @@ import nlinkshim as package
 from nlinkshim import UsageError
 from nlinkshim.arguments import shown
 from nlinkshim.engines.generate.settings import Settings
-from nlinkshim.engines.verify.verify import Options
+from nlinkshim.engines.verify.options import Options
 
 PROGRAM = "/bin/sh"
 

@@ -209,7 +209,7 @@ def test_the_version_is_in_one_place():
         for path in [*root.glob("*.toml"), *root.glob("nlinkshim/**/*.py"), *root.glob("csrc/**/*.[ch]")]
         if re.search(rf"[\"']{version}[\"']", path.read_text())
     ]
-    assert found == ["__init__.py"]
+    assert found == ["_version.py"]
 
 
 def test_text_for_a_terminal():

@@ -156,7 +156,7 @@ def test_a_folder_on_the_way_that_bars(name, doctor, mend, mount_gofuse, folder)
 def test_no_mount_at_the_path(doctor, folder):
     code, found = doctor(folder)
     assert (code, found["path-mount"]["level"]) == (1, "FAIL")
-    assert f"nothing is mounted at {folder}; it is a folder of" in found["path-mount"]["message"]
+    assert f"nothing is mounted at {folder}: it is a folder of" in found["path-mount"]["message"]
     assert "start the FUSE server" in found["path-mount"]["remedy"]
     assert "link-counts" not in found
 

@@ -73,7 +73,7 @@ def test_a_dead_mount_with_an_odd_name(name: str, folder: Path):
         processes.run(["sh", "-c", str(ill.command)])
         assert read_mounts() == [mount for mount in before if mount != context.mount]
         empty = only(checks.path_mount(Context(str(point), 5)))
-        assert empty.level.value == "FAIL" and f"nothing is mounted at {point}; " in empty.message
+        assert empty.level.value == "FAIL" and f"nothing is mounted at {point}: " in empty.message
         assert empty.command is None
 
     privately(task)

@@ -349,7 +349,7 @@ def test_memory_is_bounded(mount_gofuse):
 # The parent's own ru_maxrss would begin at that of the process that started it; VmHWM does not.
 PEAK = """
 import re, resource, sys, nlinkshim
-from nlinkshim.engines.verify.verify import Options
+from nlinkshim.engines.verify.options import Options
 for entries in (2000, 0):
     nlinkshim.verify([sys.argv[1]], Options(max_entries=entries))
     print(resource.getrusage(resource.RUSAGE_CHILDREN).ru_maxrss)  # KiB

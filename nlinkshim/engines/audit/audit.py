@@ -11,13 +11,13 @@ from dataclasses import dataclass, field
 from nlinkshim import arguments
 from nlinkshim.elf.file import DamagedError, NotElfError, read_elf
 from nlinkshim.engines.audit import rules
-from nlinkshim.engines.audit.closure import find_closure
+from nlinkshim.engines.audit.closure import find_closure, stat_imports
 from nlinkshim.engines.audit.loader import Libc, Loaded, choose_loader
 from nlinkshim.engines.audit.rules import Finding, Privileges, Severity, Verdict
 from nlinkshim.engines.audit.script import interpreter, look_up
 from nlinkshim.errors import IncompleteError, RefusedError, UsageError
 from nlinkshim.rootfs import RootFs
-from nlinkshim.shim.coverage import Shim, read_shim, stat_imports
+from nlinkshim.shim.coverage import Shim, read_shim
 from nlinkshim.shim.preload import shim_path
 
 _MAX_SCRIPTS = 4  # as the kernel

@@ -9,12 +9,18 @@ import os
 import posixpath
 import re
 from collections import deque
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator
 from dataclasses import dataclass, field
 
 from nlinkshim.elf.file import DamagedError, NotElfError, read_elf
 from nlinkshim.engines.audit.loader import Loaded, Loader
 from nlinkshim.rootfs import RootFs
+
+# Whatever tells a link count, as any libc names it: stat, __fxstatat64, __lstat64_time64, fts64_read, ...
+_ENTRY_POINT = re.compile(
+    r"_*(?:[fl]?x?stat|f?x?statat|statx|n?ftw|fts_(?:read|children))(?:64)?(?:_time64)?"
+    r"|_*fts64_(?:read|children)(?:_time64)?"
+)
 
 
 @dataclass(frozen=True)
@@ -174,3 +180,12 @@ class _Walk:
 
 
 _NOT_THERE = (errno.ENOTDIR, errno.ELOOP, errno.ENAMETOOLONG)
+
+
+def stat_imports(objects: Iterable[Loaded]) -> dict[str, list[str]]:
+    """Entry point -> the objects that import it; both sorted."""
+    found: dict[str, list[str]] = {}
+    for loaded in objects:
+        for name in filter(_ENTRY_POINT.fullmatch, loaded.elf.imports):
+            found.setdefault(name, []).append(loaded.path)
+    return {name: sorted(found[name]) for name in sorted(found)}

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import contextlib
 import os
-import shutil
 import socket
 import subprocess
 import time
@@ -12,6 +11,7 @@ from collections.abc import Iterator, Mapping
 from pathlib import Path
 
 from nlinkshim.errors import IncompleteError
+from nlinkshim.smbd import program
 
 START_SECONDS = 10.0
 CLIENT_SECONDS = 20.0
@@ -46,12 +46,8 @@ def missing() -> str | None:
     """Why the demo cannot show Samba here, or None."""
     if os.geteuid() != 0:
         return "a private smbd needs root"
-    absent = [name for name in ("smbd", "smbclient") if not _which(name)]
+    absent = [name for name in ("smbd", "smbclient") if not program(name)]
     return f"not installed: {', '.join(absent)} (apt-get install samba smbclient)" if absent else None
-
-
-def _which(name: str) -> str | None:
-    return shutil.which(name, path=os.environ.get("PATH", "") + ":/usr/sbin:/usr/local/sbin")
 
 
 def _free_port() -> int:
@@ -70,7 +66,7 @@ def serving(share: Path, folder: Path, environment: Mapping[str, str]) -> Iterat
     configuration.write_text(_CONFIGURATION.format(port=port, folder=folder, share=share))
     process = subprocess.Popen(
         # in a session of its own: a stopping smbd sends SIGTERM to its whole process group
-        [str(_which("smbd")), "-F", "--no-process-group", "-s", str(configuration)],
+        [str(program()), "-F", "--no-process-group", "-s", str(configuration)],
         env=dict(environment),
         stdin=subprocess.DEVNULL,
         stdout=subprocess.DEVNULL,

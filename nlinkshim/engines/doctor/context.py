@@ -17,6 +17,7 @@ from typing import TYPE_CHECKING, Any
 
 from nlinkshim.child import Child, HungError
 from nlinkshim.errors import NlinkshimError
+from nlinkshim.mounts.illness import DEAD, REFUSED
 from nlinkshim.mounts.table import Mount, mount_of, mount_with_id, read_mounts, visible_mount
 
 if TYPE_CHECKING:
@@ -24,7 +25,6 @@ if TYPE_CHECKING:
 
 VERIFIED = 1000  # entries looked at for link counts
 MAX_LINKS = 40  # that the kernel follows for one path
-DEAD = (errno.ENOTCONN, errno.ECONNABORTED, errno.ESTALE)
 LISTED = 100  # entries of a folder that are enough to know that it can be listed
 
 
@@ -112,7 +112,8 @@ class Context:
 
     def proof(self, path: str) -> MountResult | NlinkshimError:
         """A short verify of a path that answers, or why there is none."""
-        from nlinkshim.engines.verify.verify import Options, verify
+        from nlinkshim.engines.verify.options import Options
+        from nlinkshim.engines.verify.verify import verify
 
         options = Options(max_entries=VERIFIED, jobs=8, timeout=self.timeout)
         try:
@@ -171,7 +172,7 @@ def look_in_steps(argument: dict[str, Any]) -> Iterator[tuple[str, int, float, A
         except OSError as failure:
             value, error = None, failure.errno or errno.EIO
         yield name, error, time.monotonic() - begin, value
-    if error in (errno.EACCES, errno.EPERM):  # of the last step, the listing
+    if error in REFUSED:  # of the last step, the listing
         yield "barred", 0, 0.0, _first_barred(path)
 
 

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import errno
 import os
 import pwd
 from collections.abc import Iterator
@@ -12,6 +11,7 @@ from nlinkshim.engines.doctor.checks import CHECKS
 from nlinkshim.engines.doctor.context import Context
 from nlinkshim.engines.doctor.result import Finding
 from nlinkshim.errors import UsageError
+from nlinkshim.mounts.illness import NO_FOLDER
 
 TIMEOUT_SECONDS = 10.0
 
@@ -46,17 +46,11 @@ def findings(
     context = Context(absolute, timeout, None if user is None else _uid(user))
     if absolute is not None:
         for step in context.look.steps.values():
-            if step.error in _NO_FOLDER:
-                raise UsageError(f"{path}: {_NO_FOLDER[step.error]}")
+            if step.error in NO_FOLDER:
+                raise UsageError(f"{path}: {NO_FOLDER[step.error]}")
     for check in CHECKS:
         for answer in check.run(context):
             yield Finding(check.id, **vars(answer))
-
-
-_NO_FOLDER = {
-    errno.ENOENT: "does not exist",
-    errno.ENOTDIR: "is not a folder; give a mount or a folder of it",
-}
 
 
 def _uid(user: str) -> int:

@@ -2,18 +2,17 @@
 
 from __future__ import annotations
 
-import errno
 import os
 from collections.abc import Iterator
 
-from nlinkshim.engines.doctor.context import DEAD, Context, Look, look_at
+from nlinkshim.engines.doctor.context import Context, Look, look_at
 from nlinkshim.engines.doctor.result import Answer, failed, passed, warned
 from nlinkshim.errors import NlinkshimError
-from nlinkshim.mounts.remedy import START, Remedy, free, open_to_others, quote, remount
+from nlinkshim.mounts import illness
+from nlinkshim.mounts.remedy import START, Remedy, open_to_others, quote
 from nlinkshim.mounts.table import Mount, mount_of
 
 REMARKABLE = ("ro", "noexec", "nosuid", "nodev")
-_SEE_LOG = "see the log of the FUSE server"
 
 
 def fuse_mounts(context: Context) -> Iterator[Answer]:
@@ -67,11 +66,7 @@ def path_mount(context: Context) -> Iterator[Answer]:
             f"{START}, or give the path of its mount",
         )
     else:
-        yield failed(
-            context.path,
-            f"nothing is mounted at {context.real_path}; it is a folder of {mount.fstype} at {mount.path}",
-            f"{START}, or give the path of its mount",
-        )
+        yield _ill(context.path, illness.of_folder(context.real_path, mount))
 
 
 def mount_alive(context: Context) -> Iterator[Answer]:
@@ -80,41 +75,30 @@ def mount_alive(context: Context) -> Iterator[Answer]:
     look, mount = context.look, context.mount
     error = look.ailment
     if look.hung:
-        yield failed(
-            context.path,
-            f"no answer for {context.timeout:g} s ({look.hung}):"
-            f" the {'FUSE daemon' if _is_fuse(mount) else 'file system'} hangs",
-            "see the kernel's log" if mount is None else free(mount, context.mounts),
-        )
-    elif error in DEAD:
-        what = "it is stale" if error == errno.ESTALE else "the FUSE daemon is gone"
-        yield failed(
-            context.path,
-            f"{what} ({os.strerror(error)})",
-            START if mount is None else remount(mount, context.mounts),
-        )
-    elif error in (errno.EACCES, errno.EPERM):
+        where = f"({look.hung})"
+        yield _ill(context.path, illness.of_silence(context.timeout, where, mount, context.mounts))
+    elif error in illness.REFUSED:
         return  # mount-access says so
     elif error:
-        yield failed(
-            context.path,
-            f"it answers {os.strerror(error)}",
-            _SEE_LOG if _is_fuse(mount) else "see the kernel's log",
-        )
+        yield _ill(context.path, illness.of_error(error, mount, context.mounts, context.looker))
     else:
         slowest = max(step.seconds for step in look.steps.values())
         count = look.steps["list"].value
         if count == 0 and _is_fuse(mount):
-            yield warned(context.path, "it answers, and is empty", _SEE_LOG)
+            yield warned(context.path, "it answers, and is empty", illness.see_log(mount))
         elif error := look.error("statfs"):
             yield warned(
                 context.path,
                 f"it lists, but answers statfs with {os.strerror(error)}: df fails, and so does each SMB"
                 " client that asks for the free space, as smbclient does behind every ls",
-                "mend statfs in the FUSE server" if _is_fuse(mount) else "see the kernel's log",
+                "mend statfs in the FUSE server" if _is_fuse(mount) else illness.see_log(mount),
             )
         else:
             yield passed(context.path, f"it answers (slowest call {slowest * 1000:.0f} ms)")
+
+
+def _ill(path: str, found: illness.Illness) -> Answer:
+    return failed(path, found.cause, found.remedy)
 
 
 def _is_fuse(mount: Mount | None) -> bool:
@@ -158,12 +142,7 @@ def mount_access(context: Context) -> Iterator[Answer]:
                 " or without default_permissions)",
             )
     elif barred is not None:
-        yield failed(
-            context.path,
-            f"the mount lacks allow_other: only uid {mount.owner or 0} may enter, and uid {context.looker}"
-            " was refused",
-            open_to_others(mount),
-        )
+        yield _ill(context.path, illness.closed(mount, context.looker))
     elif look.error("list") == 0:
         yield warned(
             context.path,
@@ -175,7 +154,7 @@ def mount_access(context: Context) -> Iterator[Answer]:
 
 def _barred(look: Look, path: str) -> str | None:
     """The folder that refused, if one did."""
-    if look.error("list") not in (errno.EACCES, errno.EPERM):
+    if look.error("list") not in illness.REFUSED:
         return None
     return str(look.steps["barred"].value) if "barred" in look.steps else path
 

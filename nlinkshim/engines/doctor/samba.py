@@ -3,9 +3,7 @@
 from __future__ import annotations
 
 import os
-import shutil
 from collections.abc import Iterator
-from pathlib import Path
 
 from nlinkshim.engines.audit.audit import audit
 from nlinkshim.engines.audit.rules import Verdict
@@ -18,18 +16,13 @@ from nlinkshim.engines.verify.result import MountResult
 from nlinkshim.errors import ExitCode, NlinkshimError
 from nlinkshim.mounts.remedy import Remedy, quote
 from nlinkshim.mounts.table import Mount, mount_of, read_mounts
+from nlinkshim.smbd import program as smbd_program
 
 MOST_MOUNTS = 8  # looked at without a path
-FOLDERS = ("/usr/sbin", "/usr/local/sbin", "/usr/local/samba/sbin", "/opt/samba/sbin")
 PRELOAD = (
     "nlinkshim env --format systemd (lines for: systemctl edit smbd), then systemctl restart smbd;"
     " in a container: nlinkshim run -- smbd ..."
 )
-
-
-def smbd_program() -> Path | None:
-    found = shutil.which("smbd", path=os.pathsep.join([os.environ.get("PATH", ""), *FOLDERS]))
-    return Path(found) if found else None
 
 
 def smbd(context: Context) -> Iterator[Answer]:

@@ -7,7 +7,7 @@ from dataclasses import dataclass
 from functools import cached_property
 from pathlib import PurePosixPath
 
-from nlinkshim import __version__
+from nlinkshim._version import __version__
 from nlinkshim.engines.generate import inside
 from nlinkshim.engines.generate.settings import Settings
 from nlinkshim.errors import UsageError

@@ -8,13 +8,13 @@ from dataclasses import asdict
 from nlinkshim.engines.status.inspect import Process
 from nlinkshim.engines.status.status import Survey
 from nlinkshim.output.json import document
-from nlinkshim.output.text import GREEN, RED, YELLOW, coloured, printable
+from nlinkshim.output.table import as_table
+from nlinkshim.output.text import GREEN, RED, YELLOW, printable
 
 SCHEMA = "nlinkshim.status/1"
 
 HEADS = ("PID", "PROCESS", "SHIM", "VERSION", "SCOPE", "CORRECTED", "LEFT ALONE")
-NUMBERS = {0, 5, 6}  # columns
-STATE_COLUMN = 2
+NUMBERS = ("PID", "CORRECTED", "LEFT ALONE")
 
 
 def as_json(survey: Survey) -> str:
@@ -28,8 +28,8 @@ def as_text(survey: Survey, before: Survey | None = None) -> str:
     if not survey.processes:
         return ""
     earlier = {process.pid: process for process in before.processes} if before else {}
-    rows = [HEADS]
-    colours = [""]
+    rows: list[tuple[str, ...]] = []
+    colours = []
     ordered = list(tree(survey.processes))
     for depth, process in ordered:
         word, colour = _state(process)
@@ -45,8 +45,7 @@ def as_text(survey: Survey, before: Survey | None = None) -> str:
                 _counter("left_alone", process, earlier),
             )
         )
-    widths = [max(len(row[column]) for row in rows) for column in range(len(HEADS))]
-    lines = [_line(row, widths, colour) for row, colour in zip(rows, colours, strict=True)]
+    lines = [as_table(HEADS, rows, numbers=NUMBERS, colours=("SHIM", colours))]
     for _, process in ordered:
         if process.problem:
             lines.append(f"{process.pid}: {printable(process.problem)}")
@@ -85,11 +84,3 @@ def _counter(name: str, process: Process, earlier: Mapping[int, Process]) -> str
     then = getattr(earlier[process.pid], name) if process.pid in earlier else None
     grown = f" (+{value - then:,})" if then is not None and value > then else ""
     return f"{value:,}{grown}"
-
-
-def _line(row: Sequence[str], widths: Sequence[int], colour: str) -> str:
-    cells = []
-    for column, (cell, width) in enumerate(zip(row, widths, strict=True)):
-        padded = cell.rjust(width) if column in NUMBERS else cell.ljust(width)
-        cells.append(coloured(padded, colour) if colour and column == STATE_COLUMN else padded)
-    return "  ".join(cells).rstrip()

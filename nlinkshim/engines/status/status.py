@@ -5,7 +5,8 @@ from __future__ import annotations
 import os
 from dataclasses import asdict, dataclass
 
-from nlinkshim import __version__, arguments
+from nlinkshim import arguments
+from nlinkshim._version import __version__
 from nlinkshim.child import Child, DiedError, HungError
 from nlinkshim.engines.status.inspect import ENDED, Installed, Process, given_up, installed_shim
 from nlinkshim.errors import ExitCode, NotLoadedError

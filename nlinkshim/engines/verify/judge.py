@@ -5,7 +5,6 @@ Named tuples here and in what `verify` imports: dataclasses would double the tim
 
 from __future__ import annotations
 
-import errno
 import os
 from collections.abc import Callable, Mapping, Sequence
 from enum import Enum
@@ -16,7 +15,7 @@ from nlinkshim.errors import ExitCode
 from nlinkshim.output.text import GREEN, RED, YELLOW
 
 if TYPE_CHECKING:
-    from nlinkshim.mounts.remedy import Remedy
+    from nlinkshim.mounts.illness import Illness
     from nlinkshim.mounts.table import Mount
 
 
@@ -131,61 +130,8 @@ def plural(count: int, noun: str) -> str:
     return f"{count:,} {noun[:-1] + 'ies' if noun.endswith('y') else noun + 's'}"
 
 
-def _judgement(verdict: Verdict, cause: str, remedy: Remedy) -> Judgement:
-    return Judgement(verdict, cause, remedy.text, remedy.command)
-
-
-def _unreachable(error: int, facts: Facts) -> Judgement:
-    """Of an error that bars the whole mount."""
-    from nlinkshim.mounts import remedy
-
-    mount = facts.mount
-    if error in (errno.ENOTCONN, errno.ECONNABORTED, errno.ESTALE) and mount:
-        what = "the mount is stale" if error == errno.ESTALE else "the FUSE daemon is gone"
-        return _judgement(
-            Verdict.OTHER_CAUSE, f"{what} ({os.strerror(error)})", remedy.remount(mount, facts.mounts)
-        )
-    if (
-        error == errno.EACCES
-        and mount
-        and mount.is_fuse
-        and not mount.allow_other
-        and facts.user != mount.owner
-    ):
-        return _judgement(
-            Verdict.OTHER_CAUSE,
-            f"the mount lacks allow_other: only uid {mount.owner} may enter it, and this is uid {facts.user}",
-            remedy.open_to_others(mount),
-        )
-    if error in (errno.EACCES, errno.EPERM):
-        return Judgement(
-            Verdict.OTHER_CAUSE,
-            f"uid {facts.user} may not read it ({os.strerror(error)})",
-            _permission(facts),
-        )
-    return Judgement(
-        Verdict.OTHER_CAUSE,
-        f"the file system answers {os.strerror(error)}",
-        "see the log of the FUSE server",
-    )
-
-
-def _permission(facts: Facts) -> str:
-    if facts.user != 0:
-        return "run as root, or as the user smbd serves as"
-    if facts.mount and facts.mount.is_fuse:
-        return "even root is refused: see the log and the options of the FUSE server"
-    return "even root is refused: see who denies it (a container's limits, or a server's)"
-
-
-def _hung(walk: Walk, facts: Facts) -> Judgement:
-    from nlinkshim.mounts import remedy
-
-    cause = f"no answer for {facts.timeout:g} s at {walk.hung_at}"
-    mount = facts.mount
-    if mount is None or not mount.is_fuse:
-        return Judgement(Verdict.INCOMPLETE, f"{cause}: the file system hangs", "see the kernel's log")
-    return _judgement(Verdict.INCOMPLETE, f"{cause}: the FUSE daemon hangs", remedy.free(mount, facts.mounts))
+def _ill(verdict: Verdict, found: Illness) -> Judgement:
+    return Judgement(verdict, found.cause, found.remedy.text, found.remedy.command)
 
 
 def _scope_paths(scope: str) -> list[str]:
@@ -239,17 +185,19 @@ def _proves_nothing(walk: Walk, facts: Facts) -> Judgement | None:
     mount = facts.mount
     if mount is None or _in_scope(walk, mount) or (facts.plain and mount.is_plain):
         return None
+    from nlinkshim.mounts import illness
+
     here = _real_path(walk, facts)
+    if mount.is_plain:
+        absent = illness.of_folder(here, mount)
+        cause, remedy, command = absent.cause, absent.remedy.text, absent.remedy.command
+    else:
+        cause, remedy, command = "", "verify the FUSE mount itself, where its server runs", None
     if suspects := _suspects_below(walk, facts):
         remedy, command = _verify_below(suspects)
-    elif mount.is_plain:
-        remedy, command = "start the FUSE server, or give the path of its mount", None
-    else:
-        remedy, command = "verify the FUSE mount itself, where its server runs", None
     if mount.is_plain:
         remedy += "; if this folder itself is meant: --plain"
     if mount.is_plain and here != mount.path:
-        cause = f"nothing is mounted at {here}: it is a folder of {mount.fstype} at {mount.path}"
         return Judgement(Verdict.OTHER_CAUSE, cause, remedy, command)
     cause = f"it is of type {mount.fstype}, outside the scope of the shim: counts here prove nothing"
     return Judgement(Verdict.INCOMPLETE, cause, remedy, command)
@@ -282,6 +230,8 @@ def _verify_below(paths: Sequence[str]) -> tuple[str, str]:
 
 def _unread(walk: Walk, facts: Facts) -> Judgement | None:
     """Of what could not be read or judged; None if all could."""
+    from nlinkshim.mounts import illness
+
     parts = []
     if walk.errors:
         kinds = ", ".join(f"{name} {count:,}" for name, count in walk.unread.items())
@@ -304,8 +254,8 @@ def _unread(walk: Walk, facts: Facts) -> Judgement | None:
             "mend readdir in the FUSE server: the offset it gives with a name is where the next one begins,"
             " and behind the last name nothing is listed"
         )
-    elif walk.first_error in (errno.EACCES, errno.EPERM):
-        remedy = _permission(facts)
+    elif walk.first_error in illness.REFUSED:
+        remedy = illness.let_in(facts.mount, facts.user).text
     else:
         remedy = "see the log of the FUSE server, then verify again"
     return Judgement(Verdict.INCOMPLETE, "; ".join(parts) or "no entry could be judged", remedy)
@@ -323,10 +273,13 @@ def _wrong(walk: Walk, facts: Facts) -> Judgement | None:
 
 def _ended(walk: Walk, facts: Facts) -> Judgement | None:
     """Of a walk that could not come to its end."""
+    from nlinkshim.mounts import illness
+
     if walk.hung_at is not None:
-        return _hung(walk, facts)
-    if walk.root_error or walk.dead_error:
-        return _unreachable(walk.root_error or walk.dead_error, facts)
+        found = illness.of_silence(facts.timeout, f"at {walk.hung_at}", facts.mount, facts.mounts)
+        return _ill(Verdict.INCOMPLETE, found)
+    if error := walk.root_error or walk.dead_error:
+        return _ill(Verdict.OTHER_CAUSE, illness.of_error(error, facts.mount, facts.mounts, facts.user))
     if walk.crashed:
         cause = f"the walking process ended by {walk.crashed}"
         return Judgement(Verdict.INCOMPLETE, cause, "report it as a bug of nlinkshim")

@@ -6,12 +6,14 @@ from collections.abc import Iterator, Sequence
 from pathlib import Path
 
 from nlinkshim.engines.verify.judge import LEFT_AT_0, Sample, Verdict, plural
+from nlinkshim.engines.verify.options import Options
 from nlinkshim.engines.verify.result import MountResult
-from nlinkshim.engines.verify.verify import Options
-from nlinkshim.output.text import coloured, printable
+from nlinkshim.output.table import as_table
+from nlinkshim.output.text import printable
 
 SCHEMA = "nlinkshim.verify/1"
 
+HEADS = ("MOUNT", "TYPE", "ENTRIES", "LIES", "CORRECTED", "LEFT", "WRONG", "UNREAD", "SECONDS", "VERDICT")
 SHOWN_PROBLEMS = 5
 SHOWN_MOUNTS = 8
 
@@ -35,15 +37,14 @@ def _mount(result: MountResult) -> dict[str, object]:
 
 def as_text(results: Sequence[MountResult]) -> str:
     """A table with a line a mount, and below it what there is to say of each."""
-    lines = [as_table(results, [result.path for result in results])]
+    lines = [summary(results, [result.path for result in results])]
     for result in results:
         lines += ["", *_explain(result)]
     return "\n".join(lines)
 
 
-def as_table(results: Sequence[MountResult], labels: Sequence[str]) -> str:
+def summary(results: Sequence[MountResult], labels: Sequence[str]) -> str:
     """The table alone, with these labels in its first column."""
-    heads = ("MOUNT", "TYPE", "ENTRIES", "LIES", "CORRECTED", "LEFT", "WRONG", "UNREAD", "SECONDS", "VERDICT")
     rows = [
         (
             printable(label),
@@ -55,25 +56,12 @@ def as_table(results: Sequence[MountResult], labels: Sequence[str]) -> str:
             f"{result.wrong:,}",
             f"{result.errors:,}",
             f"{result.seconds:.2f}",
+            result.verdict.value,
         )
         for label, result in zip(labels, results, strict=True)
     ]
-    widths = [max(len(row[column]) for row in (heads, *rows)) for column in range(len(heads) - 1)]
-    text_columns = 2  # the rest are numbers
-
-    def line(cells: Sequence[str], last: str) -> str:
-        parts = [
-            cell.ljust(width) if column < text_columns else cell.rjust(width)
-            for column, (cell, width) in enumerate(zip(cells, widths, strict=False))
-        ]
-        return "  ".join([*parts, last])
-
-    lines = [line(heads, heads[-1])]
-    lines += [
-        line(row, coloured(result.verdict.value, result.verdict.colour))
-        for row, result in zip(rows, results, strict=True)
-    ]
-    return "\n".join(lines)
+    colours = [result.verdict.colour for result in results]
+    return as_table(HEADS, rows, numbers=HEADS[2:-1], colours=(HEADS[-1], colours))
 
 
 def _explain(result: MountResult) -> list[str]:

@@ -16,15 +16,14 @@ from typing import TYPE_CHECKING, Any
 
 import _cffi_backend
 
-import nlinkshim
-from nlinkshim import __version__
+from nlinkshim._version import __version__
 from nlinkshim._walker import ffi, lib
 from nlinkshim.engines.verify.judge import LEFT_AT_0, Sample, Walk
 from nlinkshim.shim.handshake import require_version
 from nlinkshim.shim.preload import directory_nlink
 
 if TYPE_CHECKING:
-    from nlinkshim.engines.verify.verify import Options
+    from nlinkshim.engines.verify.options import Options
 
 POLL_SECONDS = 0.05
 
@@ -84,7 +83,7 @@ def _run_worker(
 ) -> str:
     """Returns what the worker wrote to stderr: ld.so's complaint, if any."""
     # the worker starts without site packages: it is told where the two are that it needs
-    homes = [str(Path(nlinkshim.__file__).parent.parent), str(Path(_cffi_backend.__file__).parent)]
+    homes = [str(Path(__file__).parents[3]), str(Path(_cffi_backend.__file__).parent)]
     told = {
         "memory": 3,
         "version": __version__,
