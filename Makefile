@@ -2,6 +2,7 @@
 
 PYTHON ?= python3
 VENV := .venv
+ROUNDS ?= 5
 BIN := $(VENV)/bin
 PIP := $(BIN)/python -m pip install
 QUIETLY := @sh wheels/quietly.sh
@@ -14,7 +15,7 @@ TEST_PACKAGES := $(DEMO_PACKAGES) golang-go golang-github-hanwen-go-fuse-dev mus
 	strace valgrind libfaketime fakeroot libjemalloc2 perl rsync bindfs binutils attr libcap2-bin \
 	podman runc buildah mmdebstrap catatonit s6 \
 	qemu-system-x86 busybox-static cifs-utils kmod \
-	user-mode-linux iproute2 iptables man-db zsh fish
+	user-mode-linux iproute2 iptables e2fsprogs man-db zsh fish
 BENCH_PACKAGES := $(TEST_PACKAGES) bfs fd-find findutils
 
 .PHONY: demo test lab check lint bench wheel docs clean
@@ -25,9 +26,9 @@ demo: $(VENV)/.system-demo $(VENV)/.installed
 test: $(VENV)/.system-test $(VENV)/.developed
 	$(BIN)/pytest $(PYTEST_ARGUMENTS)
 
-# what consumers see when servers fail, with the Samba of a Debian release: make lab SAMBA=trixie
+# what consumers see when servers fail, with the Samba of a Debian release, into docs/drills.md: make lab SAMBA=trixie
 lab: $(VENV)/.system-test $(VENV)/.developed
-	NLINKSHIM_LAB_SAMBA=$(SAMBA) $(BIN)/pytest -q tests/lab $(PYTEST_ARGUMENTS)
+	NLINKSHIM_LAB_SAMBA=$(SAMBA) NLINKSHIM_LAB_ROUNDS=$(ROUNDS) $(BIN)/pytest -q tests/lab $(PYTEST_ARGUMENTS)
 
 # the fast inner loop: what needs no mount
 check: $(VENV)/.developed

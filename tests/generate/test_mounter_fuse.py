@@ -178,22 +178,25 @@ def test_clear_before_the_server_starts(run, mount, shared):
             assert mounter.process.wait(10) == 0
             assert any(fuse.path.iterdir()), "a living mount was taken away"
         fuse.kill()
-        with run("clear", fuse.path) as mounter:
+        with run("clear", fuse.path, guard="no") as mounter:
             assert mounter.process.wait(10) == 0
         assert gone(fuse.path)
     (shared / "dfs").rmdir()
-    with run("clear", shared / "dfs") as mounter:
+    with run("clear", shared / "dfs", guard="no") as mounter:
         assert mounter.process.wait(10) == 0
     assert (shared / "dfs").stat().st_mode & 0o777 == 0, (
         "an empty folder could be listed in the mount's place"
     )
 
 
-def test_the_folder_below_the_mount_is_closed_even_to_root(run, mount, shared, folder):
+@pytest.mark.parametrize("there", [True, False], ids=["a folder", "no folder"])
+@pytest.mark.parametrize("older", [False, True], ids=["newer mount", "older mount"])
+def test_the_folder_below_the_mount_is_closed_even_to_root(run, mount, shared, folder, older, there):
     """And so it is again after the server is gone, on the machine and in whatever took the parent folder."""
-    require("mmdebstrap")
-    path = mounter.newer_mount(folder)
-    (shared / "dfs").mkdir()
+    require("busybox" if older else "mmdebstrap")
+    path = mounter.older_mount(folder) if older else mounter.newer_mount(folder)
+    if there:
+        (shared / "dfs").mkdir()
     for _ in range(2):  # the second finds it guarded
         with run("clear", shared / "dfs", path=path) as clearing:
             assert clearing.process.wait(10) == 0
@@ -235,6 +238,23 @@ def test_what_cannot_be_guarded_is_closed_to_users_and_told(folder, shared, scri
     assert not mounter.is_guarded(shared)
     status = (shared / "dfs").stat()
     assert (status.st_mode & 0o777, status.st_uid) == (0, 0)
+
+
+def test_a_covered_mount_is_no_hindrance(run, shared):
+    """The table of mounts lists what was mounted below before another came over all."""
+    (shared / "beside").mkdir()
+    with mounts.mounted("none", shared / "beside", "tmpfs"):
+        with mounts.mounted("none", shared, "tmpfs"):
+            mounts.share(shared)
+            with run("clear", shared / "dfs") as clearing:
+                assert clearing.process.wait(10) == 0
+                assert not clearing.said("warning"), clearing.lines()
+            assert mounter.is_guarded(shared)
+            mounts.detach_top(shared)
+        with run("clear", shared / "dfs") as clearing:
+            assert clearing.process.wait(10) == 0
+            assert clearing.said("not guarded against root, since there are other mounts")
+        assert not mounter.is_guarded(shared)
 
 
 def test_what_the_folder_below_the_mount_holds_is_told(run, shared):

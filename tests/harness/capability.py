@@ -28,6 +28,7 @@ LAB_PROGRAMS = {
     "ip": "iproute2",
     "modprobe": "kmod",
     "mmdebstrap": "mmdebstrap",
+    "mke2fs": "e2fsprogs",
     "gcc": "gcc",
     "smbclient": "smbclient",
 }

@@ -79,6 +79,14 @@ def newer_mount(folder: Path) -> str:
     return f"{program.parent}:{os.environ['PATH']}"
 
 
+def older_mount(folder: Path) -> str:
+    """A PATH with a mount(8) before all else that knows no id maps, as that of Debian 12."""
+    program = folder / "older" / "mount"
+    program.parent.mkdir()
+    program.symlink_to(shutil.which("busybox"))
+    return f"{program.parent}:{os.environ['PATH']}"
+
+
 def busybox_tools(folder: Path) -> Path:
     """A folder of nothing but busybox, as Alpine's /bin is."""
     folder.mkdir()

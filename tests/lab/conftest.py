@@ -12,6 +12,7 @@ from harness.capability import require
 from harness.preload import Shim
 
 from lab import lab as laboratory
+from lab import report as reports
 from lab import roots
 
 
@@ -21,6 +22,22 @@ def samba_release() -> str:
     name = os.environ.get("NLINKSHIM_LAB_SAMBA") or "bookworm"
     assert name in roots.RELEASES, f"NLINKSHIM_LAB_SAMBA={name}; expected one of {', '.join(roots.RELEASES)}"
     return name
+
+
+@pytest.fixture(scope="session")
+def report(request: pytest.FixtureRequest, samba_release: str) -> Iterator[reports.Report]:
+    """Filled by the drills. Where they are run more than once each, and all is well, the page is written."""
+    report = reports.Report(samba_release)
+    yield report
+    if reports.ROUNDS > 1 and not request.session.testsfailed:
+        report.write()
+
+
+def pytest_collection_modifyitems(config: pytest.Config, items: list[pytest.Item]) -> None:
+    if reports.ROUNDS == 1:
+        long = [item for item in items if item.get_closest_marker("long_drill")]
+        config.hook.pytest_deselected(items=long)
+        items[:] = [item for item in items if item not in long]
 
 
 @pytest.fixture(scope="module")

@@ -9,10 +9,13 @@ export PATH HOME
 set -eu # an init that ends is a kernel panic: the host sees it at once
 mount -t proc proc /proc
 mount -t sysfs sysfs /sys
-for folder in /dev/shm /run /tmp /mnt /srv; do
+for folder in /dev/shm /run /tmp /mnt; do
     mkdir -p $folder
     mount -t tmpfs -o mode=1777 tmpfs $folder
 done
+# A node has its folders on a disk: unlike a tmpfs that can be mounted with an id map, by this kernel too.
+mknod /run/disk b 98 0
+mount -t ext4 /run/disk /srv
 mkdir /run/lab
 mount -t hostfs -o "$LAB" hostfs /run/lab
 cp /run/lab/hosts /run/hosts

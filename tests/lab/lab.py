@@ -16,7 +16,7 @@ from nlinkshim import generate
 from nlinkshim.engines.generate.model import Model
 from nlinkshim.engines.generate.settings import Settings
 
-from . import network, outages, roots, server, uml
+from . import gaps, network, outages, roots, server, uml
 from .consumer import SERVICE_ADDRESS, Consumer
 from .container import Container, make_image
 from .journal import Journal
@@ -25,10 +25,12 @@ NETWORK = "10.77.0."
 PASSWORD = "pass,word of 'media'"  # noqa: S105
 # A witness may be root, whom no mode of a folder stops, or a media server's user.
 WITNESS_UIDS = {"consumer-1": 0, "consumer-2": 1000}
+POLLED = {"consumer-1": ("node", "pod"), "consumer-2": ("csi",)}
 SERVERS = ("server-1", "server-2")
 # seconds, on busy processors
 MOUNTING = 40.0
 SETTLING = 20.0
+STEADY = 1.0  # that pollers look before and after a drill
 
 
 @dataclass
@@ -40,16 +42,42 @@ class Lab:
     consumers: dict[str, Consumer]
     node: server.Node  # that serves
     container: Container
+    polled: server.Node
     journal: Journal = field(default_factory=Journal)
 
     def begin_drill(self) -> None:
-        """New witnesses, who see that all is well, and a new account."""
+        """New witnesses, who see that all is well, pollers beside them, and a new account."""
         self.journal = Journal()
         for consumer in self.consumers.values():
             consumer.start_witness()
         if not self.wait_until_good(self.journal.begin, SETTLING):
             raise AssertionError(f"before the drill the consumers do not see the share:\n{self.account()}")
+        self.start_pollers()
+        time.sleep(STEADY)
         self.journal.note("all is well")
+
+    def start_pollers(self) -> None:
+        self.polled = self.node
+        addresses = [node.address for node in self.nodes.values()]
+        self.node.start_pollers(sorted(addresses, key=lambda address: address != self.node.address))
+        for consumer in self.consumers.values():
+            consumer.start_pollers()
+
+    def restart_pollers(self) -> None:
+        """What they saw so far is forgotten."""
+        self.end_pollers()
+        self.start_pollers()
+
+    def guest_kernel(self) -> str:
+        return next(iter(self.consumers.values())).machine.run("uname -r").output.strip()
+
+    def end_pollers(self) -> list[gaps.Stretch]:
+        """What all saw, those of a node and of each consumer, since they were started."""
+        time.sleep(STEADY)
+        found = self.polled.end_pollers()
+        for consumer in self.consumers.values():
+            found += consumer.end_pollers()
+        return found
 
     def start_container(self, node: server.Node) -> None:
         """Serve from this node, in place of the container that was ended; the service follows when the health
@@ -71,7 +99,8 @@ class Lab:
         ]
 
     def outages(self, since: float) -> list[outages.Outage]:
-        return outages.outages(self.looks(since), time.time())
+        now = time.time()  # reading what the witnesses wrote may take long
+        return outages.outages(self.looks(since), now)
 
     def wait_until_good(self, since: float, timeout: float) -> bool:
         """Whether every look of every consumer is good again within `timeout` seconds after `since`."""
@@ -108,7 +137,7 @@ class Lab:
 def running(folder: Path, fuse_program: Path, shim: Path, samba: str) -> Iterator[Lab]:
     """Set the lab up, below `folder`, with this release of roots.RELEASES, until all consumers see the share.
     Both servers have the FUSE mount, the first also the container."""
-    settings = Settings.of({"consumer": "daemonset"})
+    settings = Settings.of({"consumer": "daemonset", "sentinel": server.SENTINEL})
     model = Model.of(settings)
     generate("kubernetes", folder / "generated", settings)
     parts = _parts(folder, model, samba, fuse_program, shim)
@@ -122,7 +151,7 @@ def running(folder: Path, fuse_program: Path, shim: Path, samba: str) -> Iterato
             machine = stack.enter_context(
                 uml.launched(switch, name, f"{NETWORK}{11 + number}", guests, preload)
             )
-            consumers[name] = Consumer(name, machine, model, uid)
+            consumers[name] = Consumer(name, machine, model, uid, POLLED[name])
         nodes = {
             name: stack.enter_context(
                 server.node(switch, name, f"{NETWORK}{1 + number}", folder / name, parts)
@@ -133,15 +162,17 @@ def running(folder: Path, fuse_program: Path, shim: Path, samba: str) -> Iterato
             node.serve_fuse()
         first = nodes[SERVERS[0]]
         container = first.start_container()
-        lab = Lab(samba, model, switch, nodes, consumers, first, container)
+        lab = Lab(samba, model, switch, nodes, consumers, first, container, first)
         for consumer in consumers.values():
             consumer.machine.wait_until_booted()
         container.wait_until_healthy()
         lab.set_endpoint(first)
         for consumer in consumers.values():
+            consumer.bind_folders()
             consumer.start_mounter()
         for consumer in consumers.values():
             processes.wait_until(consumer.mounted, MOUNTING, f"mounting in {consumer.name}")
+            consumer.mount_plainly()
         yield lab
 
 
@@ -160,6 +191,6 @@ def _fill(guests: Path, model: Model, parts: server.Parts) -> None:
     guests.mkdir()
     shutil.copytree(parts.secrets, guests / "secrets")
     shutil.copy(parts.mounter, guests)
-    for program in ("witness.py", "storm.py"):
+    for program in ("witness.py", "poller.py", "storm.py"):
         shutil.copy(Path(__file__).with_name(program), guests)
     (guests / "hosts").write_text(f"127.0.0.1 localhost\n{SERVICE_ADDRESS} {model.service_host}\n")

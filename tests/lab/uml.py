@@ -1,7 +1,8 @@
 """Guests of User-mode Linux: a Debian kernel as a process, on the root file system of this host, read only.
 
-/run, /tmp, /mnt and /srv are the guest's own, /run/lab is a folder of the host. Programs of the host, python3
-too, are there under the same names. The clock is the host's. Commands run as those of harness/guest.py do.
+/run, /tmp, /mnt and, on a disk, /srv are the guest's own, /run/lab is a folder of the host. Programs of the
+host, python3 too, are there under the same names. The clock is the host's. Commands run as those of
+harness/guest.py do.
 """
 
 from __future__ import annotations
@@ -18,6 +19,7 @@ from .network import PREFIX_LENGTH, TIED, Switch
 
 INIT = Path(__file__).with_name("init.sh")
 MEMORY = "256M"
+DISK = "4M"
 
 
 @contextlib.contextmanager
@@ -30,6 +32,8 @@ def launched(switch: Switch, name: str, address: str, folder: Path, preload: Pat
     shutil.copy(guest_image.CHANNEL, folder)
     private = folder / f"uml-{name}"
     private.mkdir()
+    disk = private / "disk"
+    processes.run(["mke2fs", "-q", "-t", "ext4", "-O", "^has_journal", str(disk), DISK])
     console, complaints = private / "console", private / "stderr"
     ours, theirs = socket.socketpair()
     with ours, console.open("wb") as out, complaints.open("wb") as err:
@@ -62,6 +66,7 @@ def _command(
         *["linux.uml", f"umid={name}", f"uml_dir={private}", f"mem={MEMORY}"],
         *["root=/dev/root", "rootfstype=hostfs", "rootflags=/", "ro", f"init={INIT}"],
         *["con=null", "con0=null,fd:1", f"ssl1=fd:{channel}"],
+        *[f"ubd0={private}/disk"],
         *[f"vec0:transport=tap,ifname={name},depth=128,gro=1"],
         *[f"LAB={folder}", f"ADDRESS={address}/{PREFIX_LENGTH}", "quiet", "panic=1"],
     ]
