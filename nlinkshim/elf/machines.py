@@ -1,4 +1,4 @@
-"""Machines, one row each: what tells them apart, where their libraries lie, which wheel has their shim."""
+"""Machines, one row each: what tells them apart, where their libraries lie, whether they have a shim."""
 
 from __future__ import annotations
 
@@ -19,7 +19,7 @@ class Machine:
     lib: str = "lib"  # others' folder of it
     hwcaps: tuple[str, ...] = ()  # subfolders for better processors that glibc looks into first
     platforms: tuple[str, ...] = ()  # what $PLATFORM may stand for
-    has_shim: bool = True
+    has_shim: bool = False  # csrc/shim/machine.h has a block for it, and a wheel is built
 
     @property
     def wheel(self) -> str:
@@ -41,6 +41,7 @@ MACHINES = (
         "lib64",
         _levels("x86-64-v4", "x86-64-v3", "x86-64-v2"),
         ("x86_64", "haswell", "xeon_phi"),
+        has_shim=True,
     ),
     Machine("i686", 3, 32, "little", ("i386-linux-gnu",), platforms=("i686", "i586", "i386")),
     # glibc before 2.37 looked into "atomics" where the processor has LSE
@@ -74,9 +75,9 @@ MACHINES = (
         _levels("z16", "z15", "z14", "z13"),
         ("z16", "z15", "z14", "z13"),
     ),
-    Machine("x32", 62, 32, "little", ("x86_64-linux-gnux32",), "libx32", has_shim=False),
-    Machine("ppc64", 21, 64, "big", ("powerpc64-linux-gnu",), "lib64", has_shim=False),
-    Machine("loongarch64", 258, 64, "little", ("loongarch64-linux-gnu",), "lib64", has_shim=False),
+    Machine("x32", 62, 32, "little", ("x86_64-linux-gnux32",), "libx32"),
+    Machine("ppc64", 21, 64, "big", ("powerpc64-linux-gnu",), "lib64"),
+    Machine("loongarch64", 258, 64, "little", ("loongarch64-linux-gnu",), "lib64"),
 )
 
 _BY_KIND = {(machine.number, machine.bits, machine.order): machine for machine in MACHINES}
@@ -96,10 +97,15 @@ _ALIASES = {
 
 def machine_of(number: int, bits: int, order: str) -> Machine:
     """The row for an ELF header's e_machine, class and encoding; one without a shim where there is none."""
-    unknown = Machine(f"machine {number} ({bits}-bit, {order}-endian)", number, bits, order, has_shim=False)
+    unknown = Machine(f"machine {number} ({bits}-bit, {order}-endian)", number, bits, order)
     return _BY_KIND.get((number, bits, order), unknown)
 
 
 def canonical(name: str) -> str:
     """The name of a row for what `name` means, or `name` itself."""
     return _ALIASES.get(name.lower(), name.lower())
+
+
+def named(name: str) -> Machine | None:
+    """The row for what people call a machine, or None."""
+    return next((machine for machine in MACHINES if machine.name == canonical(name)), None)

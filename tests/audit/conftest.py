@@ -63,6 +63,15 @@ def audit(schema) -> Callable[..., tuple[int, dict[str, Any]]]:
     return run
 
 
+@pytest.fixture(scope="session")
+def aarch64_shim(shop: Path) -> Path:
+    """What the audit takes for a shim of that machine: it exports the state, and covers stat and fstat."""
+    require("aarch64-gcc")
+    source = "int nlinkshim_state, stat, fstat;"
+    flags = ("-shared", "-fPIC", "-nostdlib", "-fno-builtin")
+    return compiled(shop / "aarch64.so", *flags, source=source, compiler="aarch64-linux-gnu-gcc")
+
+
 @pytest.fixture
 def image(folder: Path) -> Image:
     """This machine's glibc in a root file system that one can enter with chroot."""

@@ -10,6 +10,7 @@ from harness.table import ENTRY_POINTS
 
 from nlinkshim.elf.file import ElfFile
 from nlinkshim.elf.machines import MACHINES, canonical, machine_of
+from nlinkshim.engines.audit import audit as engine
 from nlinkshim.engines.audit.closure import stat_imports
 from nlinkshim.engines.audit.loader import Loaded
 from nlinkshim.engines.audit.rules import Finding, Severity, Verdict, gravest_first, judge
@@ -108,16 +109,17 @@ def test_what_the_shim_lacks(audit, dynamic, small_shim):
     assert "not covered" in nlinkshim("audit", "--shim", small_shim, dynamic).out
 
 
-def test_what_a_foreign_shim_may_have(audit, aarch64_image):
+def test_what_a_foreign_shim_may_have(image, aarch64_shim, monkeypatch):
     """Only that machine's shim can tell."""
     definition = "int __stat64_time64(void) { return 0; }\n"
     source = "int __stat64_time64(void);\nint main(void) { return __stat64_time64(); }\n"
-    made, compiler = aarch64_image / "/usr/lib/libx.so", "aarch64-linux-gnu-gcc"
-    compiled(made, "-shared", "-fPIC", "-Wl,-soname,libx.so", source=definition, compiler=compiler)
-    compiled(aarch64_image / "/usr/bin/other", made, source=source, compiler=compiler)
-    code, result = audit("/usr/bin/other", "--root", aarch64_image.top)
-    assert (code, result["uncovered"]) == (0, ["__stat64_time64"])
-    assert ids(result) == {"foreign-machine", "coverage-unknown"}
+    made = image / "/usr/lib/libx.so"
+    compiled(made, "-shared", "-fPIC", "-Wl,-soname,libx.so", source=definition)
+    compiled(image / "/usr/bin/other", made, source=source)
+    monkeypatch.setattr(engine, "shim_path", lambda: aarch64_shim)
+    result = engine.audit("/usr/bin/other", image.top)
+    assert (result.verdict.exit_code, result.uncovered) == (0, ["__stat64_time64"])
+    assert {finding.id for finding in result.findings} == {"foreign-machine", "coverage-unknown"}
 
 
 def test_a_program_that_defines_stat_for_all(audit, folder):

@@ -11,6 +11,8 @@ from harness.capability import require
 from harness.cli import nlinkshim, one_clear_line
 from harness.programs import compiled, give_capabilities, ids, library
 
+from nlinkshim.engines.audit import audit as engine
+
 
 def test_a_program_of_glibc(audit, dynamic):
     code, result = audit(dynamic)
@@ -106,14 +108,14 @@ def test_a_copy_with_file_capabilities(audit, dynamic, folder):
 def test_a_32_bit_program(audit, i686):
     code, result = audit(i686)
     assert (code, result["verdict"], result["machine"]) == (1, "unreachable", "i686")
-    (finding,) = [f for f in result["findings"] if f["id"] == "wrong-machine"]
-    assert "x86_64" in finding["reason"]
-    assert "_i686.whl" in finding["remedy"]
+    (finding,) = [f for f in result["findings"] if f["id"] == "no-shim"]
+    assert "it is for i686" in finding["reason"]
+    assert finding["remedy"] is None
 
 
 def test_a_foreign_program_in_an_image(audit, aarch64_image):
     code, result = audit("/usr/sbin/server", "--root", aarch64_image.top)
-    assert (code, result["verdict"]) == (0, "reachable")
+    assert (code, result["verdict"]) == (1, "unreachable")
     assert (result["machine"], result["libc"]) == ("aarch64", "glibc")
     assert result["objects"] == [
         "/usr/sbin/server",
@@ -122,14 +124,32 @@ def test_a_foreign_program_in_an_image(audit, aarch64_image):
     ]
     assert result["imports"] == {"fstat": ["/usr/sbin/server"], "stat": ["/usr/sbin/server"]}
     (finding,) = result["findings"]
-    assert (finding["id"], finding["severity"]) == ("foreign-machine", "info")
-    assert "_aarch64.whl" in finding["remedy"]
+    assert (finding["id"], finding["severity"]) == ("no-shim", "error")
 
 
-def test_a_foreign_program_and_a_chosen_shim(audit, aarch64_image, shim):
-    code, result = audit("/usr/sbin/server", "--root", aarch64_image.top, "--shim", shim.path)
+def test_a_program_and_its_own_machines_shim(audit, aarch64_image, aarch64_shim):
+    """One that somebody built himself."""
+    code, result = audit("/usr/sbin/server", "--root", aarch64_image.top, "--shim", aarch64_shim)
+    assert (code, result["verdict"], result["findings"]) == (0, "reachable", [])
+
+
+def test_another_machines_shim(audit, dynamic, aarch64_shim):
+    code, result = audit(dynamic, "--shim", aarch64_shim)
     assert (code, result["verdict"]) == (1, "unreachable")
-    assert ids(result) == {"wrong-machine"}
+    (finding,) = [f for f in result["findings"] if f["severity"] == "error"]
+    assert finding["id"] == "wrong-machine"
+    assert "_x86_64.whl" in finding["remedy"]
+
+
+def test_an_image_for_a_machine_that_has_a_wheel(dynamic, image, aarch64_shim, monkeypatch):
+    """Where the shim at hand is for another: the wheel is named."""
+    shutil.copy(dynamic, image / "/usr/bin/program")
+    monkeypatch.setattr(engine, "shim_path", lambda: aarch64_shim)
+    result = engine.audit("/usr/bin/program", image.top)
+    assert result.verdict.value == "reachable"
+    (finding,) = [f for f in result.findings if f.id == "foreign-machine"]
+    assert finding.severity.value == "info"
+    assert "_x86_64.whl" in str(finding.remedy)
 
 
 def test_a_machine_without_a_shim(audit, dynamic, folder):

@@ -7,6 +7,8 @@ import subprocess
 import sys
 from pathlib import Path
 
+from nlinkshim.elf.machines import MACHINES
+
 ROOT = Path(__file__).parents[2]
 SCRIPT = ROOT / "docs" / "settings_table.py"
 
@@ -14,6 +16,16 @@ SCRIPT = ROOT / "docs" / "settings_table.py"
 def test_the_table_of_settings_is_up_to_date() -> None:
     done = subprocess.run([sys.executable, SCRIPT, "--check"], capture_output=True, text=True, check=False)
     assert done.returncode == 0, done.stderr
+
+
+def test_no_machine_is_promised_that_is_not_built() -> None:
+    """By the table that audit and install read, the blocks of the shim's source, and the pages."""
+    have = [machine.name for machine in MACHINES if machine.has_shim]
+    blocks = re.findall(r"defined\(__(x86_64|\w+?)__\) &&", (ROOT / "csrc/shim/machine.h").read_text())
+    assert have == blocks == ["x86_64"]
+    for name in ("README.md", "docs/limits.md"):
+        assert "x86-64" in (ROOT / name).read_text()
+    assert "for x86_64 only" in " ".join((ROOT / "docs/audit.md").read_text().split())
 
 
 def test_every_link_leads_to_a_file() -> None:

@@ -66,8 +66,7 @@ def test_not_for_a_program_with_file_capabilities(place, dynamic, folder):
 
 def test_not_for_another_class(place, i686):
     said = refused(place, "--for", i686)
-    assert "it is for i686" in said
-    assert "_i686.whl" in said
+    assert "it is for i686, and there is no shim for that machine" in said
 
 
 def test_not_for_another_machine(aarch64_image):
@@ -77,7 +76,7 @@ def test_not_for_another_machine(aarch64_image):
     )
     assert outcome.code == 1
     assert one_clear_line(outcome)
-    assert "_aarch64.whl" in outcome.err
+    assert "it is for aarch64, and there is no shim for that machine" in outcome.err
     assert list(place.parent.iterdir()) == []
 
 
@@ -99,11 +98,11 @@ def test_this_machine_by_name(place, name):
 
 
 def test_another_machine_by_name(place):
-    assert "_aarch64.whl" in refused(place, "--machine", "arm64")
+    assert "there is no shim for aarch64, only for x86_64" in refused(place, "--machine", "arm64")
 
 
 def test_a_machine_that_is_none(place):
-    assert "x86_64, " in refused(place, "--machine", "pdp11", code=2)
+    assert "there are shims for x86_64" in refused(place, "--machine", "pdp11", code=2)
 
 
 def test_a_dry_run_writes_nothing(place, dynamic):

@@ -10,7 +10,7 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from nlinkshim import arguments
-from nlinkshim.elf.machines import MACHINES, canonical
+from nlinkshim.elf.machines import MACHINES, named
 from nlinkshim.engines.audit.audit import ProgramAudit, audit
 from nlinkshim.errors import IncompleteError, NotLoadedError, RefusedError, UsageError
 from nlinkshim.rootfs import RootFs
@@ -99,10 +99,12 @@ def _outside(root: RootFs, inside: Path) -> Path:
 
 
 def _require_machine(wanted: str, shim: Path) -> None:
-    by_name = {machine.name: machine for machine in MACHINES if machine.has_shim}
-    machine = by_name.get(canonical(wanted))
+    machine = named(wanted)
+    have = ", ".join(machine.name for machine in MACHINES if machine.has_shim)
     if machine is None:
-        raise UsageError(f"--machine {wanted}: there are shims for {', '.join(by_name)}")
+        raise UsageError(f"--machine {wanted}: there is no such machine; there are shims for {have}")
+    if not machine.has_shim:
+        raise RefusedError(f"there is no shim for {machine.name}, only for {have}")
     ours = read_shim(shim).machine
     if machine != ours:
         raise RefusedError(
