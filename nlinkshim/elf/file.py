@@ -1,20 +1,15 @@
 """One ELF file, as far as its loader would read it. Nothing in it is trusted: every table is bounded before
-it is read, and whatever goes wrong comes out as DamagedError.
-
-pyelftools knows the layouts of headers; the tables behind them are long and read in bulk."""
+it is read, and whatever goes wrong comes out as DamagedError."""
 
 from __future__ import annotations
 
 import os
 import struct
-from collections.abc import Iterator
 from dataclasses import dataclass
-from functools import cache
 from typing import Any, BinaryIO, Literal
 
-from elftools.elf.enums import ENUM_D_TAG as DT
-from elftools.elf.structs import ELFStructs
-
+from nlinkshim.elf import headers as elf
+from nlinkshim.elf.headers import Format, Header, Section, Segment
 from nlinkshim.elf.machines import Machine, machine_of
 
 # Well above what is seen (bytes, or entries); above them a file counts as damaged.
@@ -27,7 +22,16 @@ _MAX_NEEDED = 1024
 _MAX_NAME = 1 << 15
 _MAX_PATH = 4096
 
-_TABLES = ("DT_STRTAB", "DT_HASH", "DT_GNU_HASH", "DT_VERSYM", "DT_VERNEED", "DT_RELA", "DT_REL", "DT_JMPREL")
+_TABLES = (
+    elf.DT_STRTAB,
+    elf.DT_HASH,
+    elf.DT_GNU_HASH,
+    elf.DT_VERSYM,
+    elf.DT_VERNEED,
+    elf.DT_RELA,
+    elf.DT_REL,
+    elf.DT_JMPREL,
+)
 _UNDEFINED = 0  # section number of an import
 _LOCAL = 0  # binding
 _GO_NOTE, _GO_BUILD_ID = b"Go\0\0", 4
@@ -66,20 +70,7 @@ def read_elf(file: BinaryIO, exports: bool = False) -> ElfFile:
         NotElfError, DamagedError
         OSError: reading failed.
     """
-    try:
-        return _Reader(file).read(exports)
-    except (OSError, NotElfError, DamagedError):
-        raise
-    except Exception as error:  # pyelftools and construct have no common base, and both let others through
-        raise DamagedError(f"its headers make no sense ({type(error).__name__})") from error
-
-
-@cache
-def _layouts(bits: int, order: str) -> Any:
-    layouts = ELFStructs(little_endian=order == "little", elfclass=bits)
-    layouts.create_basic_structs()
-    layouts.create_advanced_structs()
-    return layouts
+    return _Reader(file).read(exports)
 
 
 class _Reader:
@@ -95,11 +86,10 @@ class _Reader:
         self.order: Literal["little", "big"] = "little" if ident[5] == 1 else "big"
         self.mark = "<" if self.order == "little" else ">"
         self.word = "Q" if self.bits == 64 else "I"
-        self.layouts = _layouts(self.bits, self.order)
-        self.header = self.parse(self.layouts.Elf_Ehdr, 0, "header")
-        machine = struct.unpack_from(self.mark + "H", self.at(18, 2, "header"))[0]
-        self.machine = machine_of(machine, self.bits, self.order)
-        self.segments: list[Any] = []
+        self.form = Format(self.mark, self.bits // 8)
+        self.header = Header(*self.words(16, elf.HEADER, "header"))
+        self.machine = machine_of(self.header.machine, self.bits, self.order)
+        self.segments: list[Segment] = []
 
     def at(self, offset: int, length: int, what: str) -> bytes:
         """`length` bytes at a file offset.
@@ -115,40 +105,42 @@ class _Reader:
             raise DamagedError(f"its {what} is cut off")
         return content
 
-    def parse(self, layout: Any, offset: int, what: str) -> Any:
-        return layout.parse(self.at(offset, layout.sizeof(), what))
+    def words(self, offset: int, codes: str, what: str) -> tuple[int, ...]:
+        return self.form.unpack(codes, self.at(offset, self.form.size(codes), what))
 
     def read(self, exports: bool) -> ElfFile:
-        self.segments = list(self.program_headers())
+        self.segments = self.program_headers()
         facts: dict[str, Any] = {
             "machine": self.machine,
-            "type": str(self.header["e_type"]),
+            "type": elf.TYPES.get(self.header.type, str(self.header.type)),
             "interpreter": self.interpreter(),
             "is_go": self.has_go_note() or self.has_go_section(),
         }
-        dynamic = next((s for s in self.segments if s["p_type"] == "PT_DYNAMIC"), None)
+        dynamic = self.segment(elf.PT_DYNAMIC)
         if dynamic is not None:
             facts |= self.dynamic(dynamic, exports)
         return ElfFile(**facts)
 
-    def program_headers(self) -> Iterator[Any]:
-        layout = self.layouts.Elf_Phdr
-        count, size = self.header["e_phnum"], layout.sizeof()
+    def program_headers(self) -> list[Segment]:
+        count, size = self.header.segment_count, self.form.size(elf.segment_codes(self.form))
         if count == 0:
-            return
-        if self.header["e_phentsize"] != size or count * size > _MAX_HEADERS:
+            return []
+        if self.header.segment_size != size or count * size > _MAX_HEADERS:
             raise DamagedError("its program headers have a size that no loader takes")
-        table = self.at(self.header["e_phoff"], count * size, "table of program headers")
-        for index in range(count):
-            yield layout.parse(table[index * size : (index + 1) * size])
+        table = self.at(self.header.segments, count * size, "table of program headers")
+        return elf.segments(self.form, table)
+
+    def segment(self, kind: int) -> Segment | None:
+        """The first of its kind."""
+        return next((segment for segment in self.segments if segment.kind == kind), None)
 
     def interpreter(self) -> str | None:
-        segment = next((s for s in self.segments if s["p_type"] == "PT_INTERP"), None)
+        segment = self.segment(elf.PT_INTERP)
         if segment is None:
             return None
-        if not 2 <= segment["p_filesz"] <= _MAX_PATH:
+        if not 2 <= segment.file_size <= _MAX_PATH:
             raise DamagedError("the name of its loader has a length that the kernel refuses")
-        name = self.at(segment["p_offset"], segment["p_filesz"], "name of its loader")
+        name = self.at(segment.offset, segment.file_size, "name of its loader")
         if name[-1:] != b"\0":
             raise DamagedError("the name of its loader has no end")
         return os.fsdecode(name.partition(b"\0")[0])
@@ -156,62 +148,52 @@ class _Reader:
     def has_go_note(self) -> bool:
         """Go's linker leaves a build id. A damaged or long note is none of the loader's business."""
         for segment in self.segments:
-            if segment["p_type"] != "PT_NOTE" or segment["p_offset"] > self.size:
+            if segment.kind != elf.PT_NOTE or segment.offset > self.size:
                 continue
-            notes = self.at(
-                segment["p_offset"],
-                min(segment["p_filesz"], _MAX_HEADERS, self.size - segment["p_offset"]),
-                "notes",
-            )
-            position = 0
-            while position + 12 <= len(notes):
-                name, content, kind = struct.unpack_from(self.mark + "3I", notes, position)
-                position += 12
-                if kind == _GO_BUILD_ID and notes[position : position + name] == _GO_NOTE:
-                    return True
-                position += (name + 3 & ~3) + (content + 3 & ~3)
+            size = min(segment.file_size, _MAX_HEADERS, self.size - segment.offset)
+            data = self.at(segment.offset, size, "notes")
+            if any((note.name, note.kind) == (_GO_NOTE, _GO_BUILD_ID) for note in elf.notes(self.form, data)):
+                return True
         return False
 
     def has_go_section(self) -> bool:
         """The build id can be left out; Go's sections stay. No loader reads these: damage is ignored."""
-        layout = self.layouts.Elf_Shdr
-        index = self.header["e_shstrndx"]
-        if not self.header["e_shoff"] or self.header["e_shentsize"] != layout.sizeof():
+        size = self.form.size(elf.SECTION + elf.SECTION_REST)
+        if not self.header.sections or self.header.section_size != size:
             return False
+        place = self.header.sections + self.header.names * size
         try:
-            header = self.parse(layout, self.header["e_shoff"] + index * layout.sizeof(), "section header")
-            names = self.at(
-                header["sh_offset"], min(header["sh_size"], _MAX_HEADERS), "names of its sections"
-            )
+            section = Section(*self.words(place, elf.SECTION, "section header"))
+            names = self.at(section.offset, min(section.size, _MAX_HEADERS), "names of its sections")
         except DamagedError:
             return False
-        return any(section in names for section in _GO_SECTIONS)
+        return any(name in names for name in _GO_SECTIONS)
 
     def offset(self, address: int, what: str) -> int:
         """The file offset of a virtual address."""
         for segment in self.segments:
-            into = address - segment["p_vaddr"]
-            if segment["p_type"] == "PT_LOAD" and 0 <= into < segment["p_filesz"]:
-                return int(segment["p_offset"] + into)
+            into = address - segment.address
+            if segment.kind == elf.PT_LOAD and 0 <= into < segment.file_size:
+                return segment.offset + into
         raise DamagedError(f"its {what} lies in no segment")
 
-    def dynamic(self, segment: Any, exports: bool) -> dict[str, Any]:
+    def dynamic(self, segment: Segment, exports: bool) -> dict[str, Any]:
         size = struct.calcsize(self.mark + 2 * self.word)
-        if segment["p_filesz"] > _MAX_DYNAMIC * size:
+        if segment.file_size > _MAX_DYNAMIC * size:
             raise DamagedError("its dynamic section is too long")
-        usable = segment["p_filesz"] - segment["p_filesz"] % size
-        table = self.at(segment["p_offset"], usable, "dynamic section")
+        usable = segment.file_size - segment.file_size % size
+        table = self.at(segment.offset, usable, "dynamic section")
         tags: dict[int, int] = {}
         needed: list[int] = []
         for tag, value in struct.iter_unpack(self.mark + 2 * self.word, table):
-            if tag == DT["DT_NULL"]:
+            if tag == elf.DT_NULL:
                 break
-            if tag == DT["DT_NEEDED"]:
+            if tag == elf.DT_NEEDED:
                 needed.append(value)
             tags[tag] = value
         if len(needed) > _MAX_NEEDED:
             raise DamagedError(f"it needs {len(needed)} libraries")
-        if DT["DT_STRTAB"] not in tags:
+        if elf.DT_STRTAB not in tags:
             return {}
         strings = self.strings(tags)
 
@@ -221,34 +203,34 @@ class _Reader:
                 raise DamagedError("a name in its dynamic section has no end")
             return os.fsdecode(strings[offset:end])
 
-        def optional(tag: str) -> str | None:
-            return text(tags[DT[tag]]) if DT[tag] in tags else None
+        def optional(tag: int) -> str | None:
+            return text(tags[tag]) if tag in tags else None
 
-        runpath = optional("DT_RUNPATH")
+        runpath = optional(elf.DT_RUNPATH)
         imported, exported = self.symbols(tags, strings, exports)
         return {
-            "soname": optional("DT_SONAME"),
+            "soname": optional(elf.DT_SONAME),
             "needed": tuple(map(text, needed)),
             "runpath": runpath,
-            "rpath": optional("DT_RPATH") if runpath is None else None,
-            "flags_1": tags.get(DT["DT_FLAGS_1"], 0),
+            "rpath": optional(elf.DT_RPATH) if runpath is None else None,
+            "flags_1": tags.get(elf.DT_FLAGS_1, 0),
             "imports": imported,
             "exports": exported,
         }
 
     def strings(self, tags: dict[int, int]) -> bytes:
-        length = tags.get(DT["DT_STRSZ"], 0)
+        length = tags.get(elf.DT_STRSZ, 0)
         if length > _MAX_STRINGS:
             raise DamagedError("its string table is too long")
-        return self.at(self.offset(tags[DT["DT_STRTAB"]], "string table"), length, "string table")
+        return self.at(self.offset(tags[elf.DT_STRTAB], "string table"), length, "string table")
 
     def symbols(
         self, tags: dict[int, int], strings: bytes, exports: bool
     ) -> tuple[frozenset[str], frozenset[str]]:
         """Names of the dynamic symbols: those that others define, and those that this file does."""
-        if DT["DT_SYMTAB"] not in tags:
+        if elf.DT_SYMTAB not in tags:
             return frozenset(), frozenset()
-        start = self.offset(tags[DT["DT_SYMTAB"]], "symbol table")
+        start = self.offset(tags[elf.DT_SYMTAB], "symbol table")
         layout = self.mark + ("IBBHQQ" if self.bits == 64 else "IIIBBH")
         info, section = (1, 3) if self.bits == 64 else (3, 5)
         count = self.symbol_count(tags)
@@ -270,20 +252,20 @@ class _Reader:
 
     def symbol_count(self, tags: dict[int, int]) -> int:
         """Nothing says it outright: the old hash table has as many chains, the new one is walked."""
-        if DT["DT_HASH"] in tags:
+        if elf.DT_HASH in tags:
             word = "Q" if self.machine.name == "s390x" else "I"
-            start = self.offset(tags[DT["DT_HASH"]], "hash table")
+            start = self.offset(tags[elf.DT_HASH], "hash table")
             size = struct.calcsize(word)
             return int(struct.unpack(self.mark + word, self.at(start + size, size, "hash table"))[0])
         hashed = 0
-        if DT["DT_GNU_HASH"] in tags:
-            hashed = self.gnu_hash_count(self.offset(tags[DT["DT_GNU_HASH"]], "hash table"))
+        if elf.DT_GNU_HASH in tags:
+            hashed = self.gnu_hash_count(self.offset(tags[elf.DT_GNU_HASH], "hash table"))
         return hashed or self.symbols_before_next_table(tags)
 
     def symbols_before_next_table(self, tags: dict[int, int]) -> int:
         """For what exports nothing, and so has nothing to hash."""
-        start = tags[DT["DT_SYMTAB"]]
-        behind = [tags[DT[tag]] for tag in _TABLES if tags.get(DT[tag], 0) > start]
+        start = tags[elf.DT_SYMTAB]
+        behind = [tags[tag] for tag in _TABLES if tags.get(tag, 0) > start]
         size = struct.calcsize("IBBHQQ" if self.bits == 64 else "IIIBBH")
         return (min(behind) - start) // size if behind else 0
 

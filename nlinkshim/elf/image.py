@@ -5,15 +5,26 @@ Nothing that is read is believed: each address is checked against the image's bo
 
 from __future__ import annotations
 
-import struct
 from collections.abc import Callable
 from functools import cached_property
-from typing import NamedTuple
+
+from nlinkshim.elf.headers import (
+    DT_GNU_HASH,
+    DT_HASH,
+    DT_STRTAB,
+    DT_SYMTAB,
+    PT_DYNAMIC,
+    PT_LOAD,
+    PT_NOTE,
+    Format,
+    Segment,
+    notes,
+    segment_codes,
+    segments,
+)
 
 Read = Callable[[int, int], bytes]  # address, size -> exactly so many bytes, or MalformedError
 
-PT_LOAD, PT_DYNAMIC, PT_NOTE, PT_PHDR = 1, 2, 4, 6
-DT_HASH, DT_STRTAB, DT_SYMTAB, DT_GNU_HASH, DT_DEBUG = 4, 5, 6, 0x6FFFFEF5, 21
 NT_GNU_BUILD_ID = 3
 
 MOST_DYNAMIC = 1024
@@ -23,44 +34,6 @@ MOST_NOTES = 4096  # bytes
 
 class MalformedError(Exception):
     """It is no ELF image, a damaged one, or it cannot be read (any more)."""
-
-
-class Format(NamedTuple):
-    """Byte order ('<' or '>') and bytes of a machine word (4 or 8)."""
-
-    order: str
-    word: int
-
-    def unpack(self, codes: str, data: bytes) -> tuple[int, ...]:
-        """struct.unpack of `codes`, where P is a machine word."""
-        return struct.unpack(self.order + codes.replace("P", "Q" if self.word == 8 else "I"), data)
-
-    def size(self, codes: str) -> int:
-        return struct.calcsize("=" + codes.replace("P", "Q" if self.word == 8 else "I"))
-
-
-class Segment(NamedTuple):
-    """A program header."""
-
-    kind: int
-    offset: int
-    address: int
-    file_size: int
-    memory_size: int
-
-
-def segments(form: Format, table: bytes) -> list[Segment]:
-    """The program headers in the bytes of the table."""
-    size = form.size("8I" if form.word == 4 else "2I6P")
-    found = []
-    for start in range(0, len(table) - size + 1, size):
-        fields = form.unpack("8I" if form.word == 4 else "2I6P", table[start : start + size])
-        if form.word == 8:
-            kind, _, offset, address, _, file_size, memory_size, _ = fields
-        else:
-            kind, offset, address, _, file_size, memory_size, _, _ = fields
-        found.append(Segment(kind, offset, address, file_size, memory_size))
-    return found
 
 
 def gnu_hash(name: bytes) -> int:
@@ -105,7 +78,7 @@ class Image:
         place = 28 if self.form.word == 4 else 32
         (table,) = self._words(self.low + place, "P")
         size, count = self._words(self.low + (42 if self.form.word == 4 else 54), "2H")
-        if size != self.form.size("8I" if self.form.word == 4 else "2I6P"):
+        if size != self.form.size(segment_codes(self.form)):
             raise MalformedError("an impossible table of program headers")
         return segments(self.form, self.read(self.low + table, size * count))
 
@@ -202,13 +175,11 @@ class Image:
             if segment.kind != PT_NOTE:
                 continue
             address = self.low + segment.offset if in_file else segment.address + self.bias
-            notes = self.read(address, min(segment.file_size, MOST_NOTES))
-            while len(notes) >= 12:
-                label, size, kind = self.form.unpack("3I", notes[:12])
-                body = 12 + (label + 3 & ~3)
-                if kind == NT_GNU_BUILD_ID and notes[12:16] == b"GNU\0" and body + size <= len(notes):
-                    return notes[body : body + size].hex()
-                notes = notes[body + (size + 3 & ~3) :]
+            data = self.read(address, min(segment.file_size, MOST_NOTES))
+            for note in notes(self.form, data):
+                is_id = (note.name, note.kind) == (b"GNU\0", NT_GNU_BUILD_ID)
+                if is_id and len(note.content) == note.size:
+                    return note.content.hex()
         return None
 
 

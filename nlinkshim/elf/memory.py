@@ -11,17 +11,8 @@ import re
 from collections.abc import Sequence
 from typing import NamedTuple
 
-from nlinkshim.elf.image import (
-    DT_DEBUG,
-    MOST_DYNAMIC,
-    PT_DYNAMIC,
-    PT_PHDR,
-    Format,
-    MalformedError,
-    Read,
-    dynamic_tags,
-    segments,
-)
+from nlinkshim.elf.headers import DT_DEBUG, PT_DYNAMIC, PT_PHDR, Format, segment_codes, segments
+from nlinkshim.elf.image import MOST_DYNAMIC, MalformedError, Read, dynamic_tags
 
 AT_PHDR, AT_PHNUM = 3, 5
 MOST_HEADERS = 64
@@ -125,7 +116,7 @@ class Memory:
         count, place = vector.get(AT_PHNUM, 0), vector.get(AT_PHDR, 0)
         if not 0 < count <= MOST_HEADERS:
             raise MalformedError("no program headers")
-        headers = segments(form, read(place, count * form.size("8I" if form.word == 4 else "2I6P")))
+        headers = segments(form, read(place, count * form.size(segment_codes(form))))
         bias = next((place - segment.address for segment in headers if segment.kind == PT_PHDR), 0)
         for segment in headers:
             if segment.kind == PT_DYNAMIC:

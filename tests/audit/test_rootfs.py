@@ -112,32 +112,32 @@ def test_a_library_is_never_looked_for_outside(audit, aarch64_image, folder):
         libc.unlink()
 
 
-def test_the_loader_is_never_looked_for_outside(audit, aarch64_image, folder):
+def test_the_loader_is_never_looked_for_outside(audit, aarch64_image, aarch64_shim, folder):
     loader = aarch64_image / "/usr/lib/aarch64-linux-gnu/ld-linux-aarch64.so.1"
     moved = folder / loader.name
     loader.rename(moved)
     loader.symlink_to(os.path.relpath(moved, loader.parent))
-    code, result = audit("/usr/sbin/server", "--root", aarch64_image.top)
+    code, result = audit("/usr/sbin/server", "--root", aarch64_image.top, "--shim", aarch64_shim)
     assert (code, ids(result, "error")) == (1, {"loader-missing"})
 
 
-def test_privileges_of_the_file_in_the_image(audit, aarch64_image):
+def test_privileges_of_the_file_in_the_image(audit, aarch64_image, aarch64_shim):
     """Not of what has its path on this machine."""
     program = aarch64_image / "/usr/sbin/server"
     program.chmod(0o4755)
     (aarch64_image / "/usr/bin/link").symlink_to("/usr/sbin/server")
-    code, result = audit("/usr/bin/link", "--root", aarch64_image.top)
+    code, result = audit("/usr/bin/link", "--root", aarch64_image.top, "--shim", aarch64_shim)
     assert (code, ids(result, "error")) == (1, {"setuid"})
 
 
-def test_programs_are_looked_up_inside(audit, aarch64_image):
-    code, result = audit("server", "--root", aarch64_image.top)
+def test_programs_are_looked_up_inside(audit, aarch64_image, aarch64_shim):
+    code, result = audit("server", "--root", aarch64_image.top, "--shim", aarch64_shim)
     assert (code, result["objects"][0]) == (0, "/usr/sbin/server")
 
 
-def test_scripts_run_by_what_is_inside(audit, aarch64_image: Image, dynamic):
+def test_scripts_run_by_what_is_inside(audit, aarch64_image: Image, aarch64_shim, dynamic):
     script = aarch64_image / "/usr/bin/script"
     script.write_text("#!/usr/bin/env server\n")
-    code, result = audit("/usr/bin/script", "--root", aarch64_image.top)
+    code, result = audit("/usr/bin/script", "--root", aarch64_image.top, "--shim", aarch64_shim)
     assert (code, result["objects"][0], result["machine"]) == (0, "/usr/sbin/server", "aarch64")
     shutil.copy(dynamic, aarch64_image / "/bin/own")
