@@ -129,6 +129,8 @@ def mount_access(context: Context) -> Iterator[Answer]:
         return
     look = context.look if context.user is None else look_at(context.path, context.timeout, context.user)
     barred = _barred(look, context.real_path)
+    if barred == context.point and not context.is_mounted:
+        return  # closed while nothing is mounted, as it should be
     at = None if barred is None else mount_of(barred, context.mounts)
     if barred is not None and (at is None or not at.is_fuse):
         yield failed(
