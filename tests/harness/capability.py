@@ -6,11 +6,14 @@ import importlib.util
 import os
 import shutil
 import subprocess
+import tempfile
 from collections.abc import Callable
 from functools import cache
 from pathlib import Path
 
 import pytest
+
+from nlinkshim.guard import mapped_clone
 
 from . import guest_kernel
 
@@ -88,6 +91,14 @@ def _overlay() -> str | None:
     return _root() if known else "the kernel has no overlayfs"
 
 
+def _idmap() -> str | None:
+    try:
+        os.close(mapped_clone(os.environ.get("NLINKSHIM_TEST_DIR") or tempfile.gettempdir()))
+    except OSError as error:
+        return f"nothing below {tempfile.gettempdir()} can be mounted with an id map: {error.strerror}"
+    return None
+
+
 def _guest() -> str | None:
     for name, package in GUEST_PROGRAMS.items():
         if reason := _program(name, package)():
@@ -124,6 +135,7 @@ CAPABILITIES: dict[str, Callable[[], str | None]] = {
     "aarch64-gcc": _program("aarch64-linux-gnu-gcc", "gcc-aarch64-linux-gnu, libc6-dev-arm64-cross"),
     "i686-gcc": _program("i686-linux-gnu-gcc", "gcc-i686-linux-gnu, libc6-dev-i386-cross"),
     "setcap": _program("setcap", "libcap2-bin"),
+    "idmap": _idmap,
     "guest": _guest,
     "lab": _lab,
     "smbd": _program("smbd", "samba"),

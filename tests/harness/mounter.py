@@ -83,7 +83,7 @@ def older_mount(folder: Path) -> str:
     """A PATH with a mount(8) before all else that knows no id maps, as that of Debian 12."""
     program = folder / "older" / "mount"
     program.parent.mkdir()
-    program.symlink_to(shutil.which("busybox"))
+    program.symlink_to(shutil.which("busybox") or "busybox is not installed")
     return f"{program.parent}:{os.environ['PATH']}"
 
 

@@ -16,7 +16,7 @@ PACKAGE = Path(nlinkshim.__file__).parent
 # everything may import everything; between units, only what is in a layer below.
 LAYERS = (
     ("_version", "_walker", "errors", "smbd"),
-    ("arguments", "child", "elf", "output", "rootfs"),
+    ("arguments", "child", "elf", "guard", "output", "rootfs", "smb_names"),
     ("mounts", "shim"),
     ("engines.audit", "engines.generate", "engines.status", "engines.verify"),
     ("engines.demo", "engines.doctor", "engines.install"),

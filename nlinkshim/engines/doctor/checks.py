@@ -3,7 +3,7 @@ last."""
 
 from __future__ import annotations
 
-from nlinkshim.engines.doctor import kernel, loading, mount, propagation, samba
+from nlinkshim.engines.doctor import emptiness, kernel, loading, mount, names, propagation, samba
 from nlinkshim.engines.doctor.result import Check
 
 CHECKS = (
@@ -22,6 +22,13 @@ CHECKS = (
     Check("mount-alive", "the mount answers in time", mount.mount_alive),
     Check("mount-access", "who may enter the mount", mount.mount_access),
     Check("link-counts", "the mount lies or is honest; the shim corrects it", mount.link_counts),
+    Check("names", "which names of a sample do not cross SMB as they are", names.names),
+    Check(
+        "beneath-mount",
+        "users get an error, and no empty folder, while nothing is mounted",
+        emptiness.beneath_mount,
+    ),
+    Check("guard", "root too gets an error while nothing is mounted", emptiness.guard),
     Check("propagation-mount", "the mount itself propagates", propagation.of_mount),
     Check("propagation-parent", "mounts made at PATH (or in /mnt) reach containers", propagation.of_parent),
 )

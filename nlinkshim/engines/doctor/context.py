@@ -21,6 +21,7 @@ from nlinkshim.mounts.illness import DEAD, REFUSED
 from nlinkshim.mounts.table import Mount, mount_of, mount_with_id, read_mounts, visible_mount
 
 if TYPE_CHECKING:
+    from nlinkshim.engines.doctor.beneath import Beneath
     from nlinkshim.engines.verify.result import MountResult
 
 VERIFIED = 1000  # entries looked at for link counts
@@ -109,6 +110,46 @@ class Context:
         """The mount that this mount is mounted on; None at the top of this namespace."""
         mount = self.mount
         return None if mount is None else mount_with_id(self.mounts, mount.parent)
+
+    @property
+    def is_mounted(self) -> bool:
+        """Whether something is mounted at the path that could go, and not just a folder of this host."""
+        mount = self.mount
+        if mount is None or mount.is_plain:
+            return False
+        # a folder of an overlay may be any folder of a container
+        return mount.fstype != "overlay" or mount.path == self.real_path
+
+    @cached_property
+    def point(self) -> str | None:
+        """Where the mount of the path is, or, if there is none, is to be; None where it cannot be told."""
+        mount = self.mount
+        if self.path is None or mount is None:
+            return None
+        above = self.real_path.rstrip("/") + "/"
+        if not self.is_mounted and any(m.is_fuse and m.path.startswith(above) for m in self.mounts):
+            return None  # it is above mounts
+        point = mount.path if self.is_mounted else self.real_path
+        return None if point == "/" else point
+
+    @cached_property
+    def holder(self) -> Mount | None:
+        """The mount that holds the folder at `point`."""
+        holder = self.mount
+        if self.is_mounted:
+            # propagation within a shared parent puts a mount there twice
+            mount = holder
+            while holder is not None and mount is not None and holder.device == mount.device:
+                holder = mount_with_id(self.mounts, holder.parent)
+        return holder
+
+    @cached_property
+    def beneath(self) -> Beneath | None:
+        """What is seen at `point` while nothing is mounted there."""
+        from nlinkshim.engines.doctor.beneath import look_beneath
+
+        mount = self.mount if self.is_mounted else None
+        return None if self.point is None else look_beneath(self.point, mount, self.user, self.timeout)
 
     def proof(self, path: str) -> MountResult | NlinkshimError:
         """A short verify of a path that answers, or why there is none."""

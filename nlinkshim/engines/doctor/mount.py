@@ -8,9 +8,8 @@ from collections.abc import Iterator
 from nlinkshim.engines.doctor.context import Context, Look, look_at
 from nlinkshim.engines.doctor.result import Answer, failed, passed, warned
 from nlinkshim.errors import NlinkshimError
-from nlinkshim.mounts import illness
 from nlinkshim.mounts.remedy import START, Remedy, open_to_others, quote
-from nlinkshim.mounts.table import Mount, mount_of
+from nlinkshim.mounts.table import Mount, illness, mount_of
 
 REMARKABLE = ("ro", "noexec", "nosuid", "nodev")
 
@@ -113,6 +112,8 @@ def mount_access(context: Context) -> Iterator[Answer]:
         return
     look = context.look if context.user is None else look_at(context.path, context.timeout, context.user)
     barred = _barred(look, context.real_path)
+    if barred == context.point and not context.is_mounted:
+        return  # closed while nothing is mounted, as it should be
     at = None if barred is None else mount_of(barred, context.mounts)
     if barred is not None and (at is None or not at.is_fuse):
         yield failed(

@@ -9,14 +9,15 @@ from pathlib import Path, PurePosixPath
 
 import jinja2
 
+from nlinkshim import smb_names
 from nlinkshim.engines.generate import inside
 from nlinkshim.engines.generate.cifs import mount_options
 from nlinkshim.engines.generate.escape import FILTERS, Escaped, only_escaped
 from nlinkshim.engines.generate.model import Model
-from nlinkshim.engines.generate.names import CATIA_MAPPINGS
 from nlinkshim.engines.generate.toml import as_toml
 from nlinkshim.engines.generate.versions import OFFERS
 from nlinkshim.errors import UsageError
+from nlinkshim.guard import NOBODY
 
 TARGETS = ("container", "compose", "kubernetes")
 CONFIG = "nlinkshim.toml"
@@ -88,7 +89,8 @@ def render(target: str, model: Model) -> dict[PurePosixPath, Rendered]:
         "inside": inside,
         "mount_options": mount_options(model),
         "offers": OFFERS,
-        "catia_mappings": CATIA_MAPPINGS,
+        "names": smb_names,
+        "nobody": NOBODY,
     }
     wanted = [source for source in SOURCES if target in source.targets and source.when(model)]
     files = {
