@@ -30,8 +30,10 @@ def test_the_preload_is_smbds_alone(image, dfs):
                 mapped = SHIM in Path(f"/proc/{pid}/maps").read_text()
             except (FileNotFoundError, ProcessLookupError):
                 continue  # the watcher's sleep of one second was over
-            assert mapped == (b"LD_PRELOAD" in environment), args
-            found[mapped].add(args.split()[0])
+            name = args.split()[0]
+            if name != "smbd:":  # from 4.22 on its children write their titles over their environment
+                assert mapped == (b"LD_PRELOAD" in environment), args
+            found[mapped].add(name.removesuffix(":"))
         assert found[True] == {"smbd"}
         assert "/bin/sh" in found[False] and found[False] <= {"/bin/sh", "sleep"}
         assert "LD_PRELOAD" not in container.inside("env").stdout

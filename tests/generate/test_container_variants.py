@@ -8,11 +8,8 @@ from pathlib import Path
 
 import pytest
 from harness.clients import USER
-from harness.images import SHIM, Container, Image, Store, import_debian
+from harness.images import SHIM, Container, Image, Store, import_debian, wheels
 from harness.mounter import is_guarded, shared_folder
-
-from nlinkshim import generate
-from nlinkshim.engines.generate.settings import Settings
 
 pytestmark = pytest.mark.timeout(300)  # the first test that needs an image builds it
 
@@ -147,34 +144,61 @@ def serves(container: Container) -> None:
     assert "are corrected" in container.log()
 
 
-def test_the_other_images(image, store: Store):
-    """mounter has mount.cifs and no Python; tools has nlinkshim."""
+@pytest.fixture(scope="module")
+def others(image, store: Store) -> Image:
+    """mounter and tools, beside smbd."""
     built = image(sentinel="readme.txt")
     store.run(built.folder / "build", "--layers", timeout=600, ENGINE="buildah", IMAGES="mounter tools")
+    return built
+
+
+def test_the_other_images(others: Image, store: Store):
+    """mounter has mount.cifs and no Python; tools has nlinkshim."""
     run = ["podman", "run", "--rm", "--network=none"]
     programs = store.run(
         *run,
         "--entrypoint=sh",
-        f"localhost/nlinkshim-mounter:{built.name}",
+        f"localhost/nlinkshim-mounter:{others.name}",
         "-c",
         "for each in mount.cifs mount umount timeout find stat python3; do command -v $each; done",
         check=False,
     )
     assert len(programs.stdout.split()) == 6 and "python" not in programs.stdout
-    said = store.run(*run, f"localhost/nlinkshim-tools:{built.name}", "nlinkshim", "--version").stdout
+    said = store.run(*run, f"localhost/nlinkshim-tools:{others.name}", "nlinkshim", "--version").stdout
     assert said.startswith("nlinkshim ")
 
 
-def test_the_guard_of_a_container_is_on_the_machine(store: Store, folder: Path):
-    """Made by the image of Debian 13 in a folder that is bound both ways, it outlives the container."""
-    base = import_debian(store, "trixie")
-    generate("kubernetes", folder / "out", Settings.of({"base": base, "tag": "nlst-guard"}))
-    store.run(folder / "out/build", "--layers", timeout=600, ENGINE="buildah", IMAGES="mounter")
+def test_the_guard_of_a_container_is_on_the_machine(others: Image, store: Store, folder: Path):
+    """Made by the mounter's image in a folder that is bound both ways, it outlives the container."""
     with shared_folder(folder / "srv") as shared:
-        run = ["podman", "run", "--rm", "--network=none", "--privileged"]
-        bound = f"--volume={shared}:{shared}:rshared"
-        said = store.run(*run, bound, "localhost/nlinkshim-mounter:nlst-guard", "clear", shared / "dfs")
-        assert "warning" not in said.stdout + said.stderr
+        said = cleared(store, others, shared / "dfs")
+        assert "warning" not in said
         assert is_guarded(shared)
         with pytest.raises(PermissionError):
             any((shared / "dfs").iterdir())
+
+
+def cleared(store: Store, image: Image, target: Path) -> str:
+    """What the mounter's image says when it clears the way for a mount, on this machine."""
+    run = ["podman", "run", "--rm", "--network=none", "--privileged"]
+    bound = f"--volume={target.parent}:{target.parent}:rshared"
+    done = store.run(*run, bound, f"localhost/nlinkshim-mounter:{image.name}", "clear", target)
+    return done.stdout + done.stderr
+
+
+def test_the_debian_before(image, store: Store, dfs, folder: Path):
+    """Its packages are cut otherwise, its Samba is older, and its mount(8) knows no id maps."""
+    base = import_debian(store, "bookworm")
+    built = image(sentinel="readme.txt", base=base, wheels=str(wheels("bookworm")))
+    with dfs(), built.serving() as container:
+        serves(container)
+        assert container.client("dfs", f"get dfs\\readme.txt {folder}/fetched").returncode == 0
+        assert (folder / "fetched").stat().st_size == 42
+        assert "dfs             Disk" in container.client("", "", "-L", "127.0.0.1").stdout
+        assert "Version 4.17." in container.inside("smbd", "--version").stdout
+    store.run(built.folder / "build", "--layers", timeout=600, ENGINE="buildah", IMAGES="mounter")
+    with shared_folder(folder / "srv") as shared:
+        said = cleared(store, built, shared / "dfs")
+        assert "warning: not guarded against root" in said and "no X-mount.idmap" in said
+        assert not is_guarded(shared)
+        assert (shared / "dfs").stat().st_mode & 0o777 == 0

@@ -181,12 +181,10 @@ def test_clear_before_the_server_starts(run, mount, shared):
         with run("clear", fuse.path, guard="no") as mounter:
             assert mounter.process.wait(10) == 0
         assert gone(fuse.path)
-    (shared / "dfs").rmdir()
-    with run("clear", shared / "dfs", guard="no") as mounter:
+    made = shared / "new/dfs"  # one that is guarded cannot be removed
+    with run("clear", made, guard="no") as mounter:
         assert mounter.process.wait(10) == 0
-    assert (shared / "dfs").stat().st_mode & 0o777 == 0, (
-        "an empty folder could be listed in the mount's place"
-    )
+    assert made.stat().st_mode & 0o777 == 0, "an empty folder could be listed in the mount's place"
 
 
 @pytest.mark.parametrize("there", [True, False], ids=["a folder", "no folder"])

@@ -23,7 +23,17 @@ from .samba import answers, free_port
 CHECKOUT = Path(__file__).parents[2]
 CACHE = CHECKOUT / "build" / "images"  # what takes long to fetch: the base, the wheels that ours needs
 DEBIAN = "docker.io/library/debian:{}-slim"
+PYTHONS = {"bookworm": "3.11", "trixie": "3.13"}  # of the suites that are bases
+DEFAULT = "trixie"  # the suite of the default base
+# As in Debian's own slim images: no documentation, and nothing synced to the disk.
+SLIM = (
+    "--dpkgopt=force-unsafe-io",
+    *(f"--dpkgopt=path-exclude=/usr/share/{name}/*" for name in ("doc", "info", "locale", "man")),
+    "--dpkgopt=path-include=/usr/share/doc/*/copyright",
+    '--aptopt=Acquire::Languages "none"',
+)
 SHIM = "/usr/local/lib/nlinkshim.so"
+PIP = (sys.executable, "-m", "pip", "--quiet", "--disable-pip-version-check")
 
 STORAGE = """\
 [storage]
@@ -110,38 +120,47 @@ def store() -> Iterator[Store]:
             mounts.detach_below(folder)
 
 
-def import_debian(into: Store, suite: str = "bookworm") -> str:
+def import_debian(into: Store, suite: str = DEFAULT) -> str:
     """Make a base image of Debian's packages: there may be no registry to pull it from. Returns its name."""
     name = DEBIAN.format(suite)
     if into.run("podman", "image", "exists", name, check=False).returncode == 0:
         return name
-    archive = CACHE / f"{suite}.tar"
+    archive = CACHE / f"{suite}-slim.tar"
     if not archive.exists():
         CACHE.mkdir(parents=True, exist_ok=True)
         part = archive.with_suffix(".part.tar")
-        processes.run(["mmdebstrap", "--quiet", "--variant=minbase", suite, str(part)], timeout=300)
+        processes.run(["mmdebstrap", "--quiet", "--variant=minbase", *SLIM, suite, str(part)], timeout=300)
         part.rename(archive)
     into.podman("import", "--quiet", archive, name, timeout=120)
     return name
 
 
 @functools.cache
-def wheels() -> Path:
-    """A folder with the wheel of this checkout and all that it needs, for the Python of the Debian base."""
-    folder = CACHE / "wheels"
-    pip = [sys.executable, "-m", "pip", "--quiet", "--disable-pip-version-check"]
-    fresh = folder.with_suffix(".fresh")
-    shutil.rmtree(fresh, ignore_errors=True)
-    processes.run([*pip, "wheel", "--no-deps", "--wheel-dir", str(fresh), str(CHECKOUT)], timeout=300)
-    (wheel,) = fresh.glob("nlinkshim-*.whl")
+def wheels(suite: str = DEFAULT) -> Path:
+    """A folder with the wheel of this checkout and all that it needs, for the Python of a Debian base."""
+    version = PYTHONS[suite]
+    folder = CACHE / f"wheels-{version}"
+    ours = _own_wheel()
     if not folder.is_dir():
-        python = ["--only-binary=:all:", "--python-version=3.11", "--implementation=cp"]
-        processes.run([*pip, "download", *python, "--dest", str(folder), str(wheel)], timeout=300)
+        part = folder.with_suffix(".part")
+        shutil.rmtree(part, ignore_errors=True)
+        python = ["--only-binary=:all:", f"--python-version={version}", "--implementation=cp"]
+        processes.run([*PIP, "download", *python, "--dest", str(part), str(ours)], timeout=300)
+        part.rename(folder)
     for old in folder.glob("nlinkshim-*.whl"):
         old.unlink()
-    shutil.move(wheel, folder)
-    shutil.rmtree(fresh)
+    shutil.copy(ours, folder)
     return folder
+
+
+@functools.cache
+def _own_wheel() -> Path:
+    """The wheel of this checkout, which fits each Python."""
+    folder = CACHE / "wheel"
+    shutil.rmtree(folder, ignore_errors=True)
+    processes.run([*PIP, "wheel", "--no-deps", "--wheel-dir", str(folder), str(CHECKOUT)], timeout=300)
+    (wheel,) = folder.glob("nlinkshim-*.whl")
+    return wheel
 
 
 @dataclass(frozen=True)

@@ -8,8 +8,9 @@ from collections.abc import Iterator
 from nlinkshim.engines.doctor.context import Context, Look, look_at
 from nlinkshim.engines.doctor.result import Answer, failed, passed, warned
 from nlinkshim.errors import NlinkshimError
+from nlinkshim.mounts import illness
 from nlinkshim.mounts.remedy import START, Remedy, open_to_others, quote
-from nlinkshim.mounts.table import Mount, illness, mount_of
+from nlinkshim.mounts.table import Mount, mount_of
 
 REMARKABLE = ("ro", "noexec", "nosuid", "nodev")
 

@@ -104,7 +104,7 @@ class Settings:
     )
     # images
     base: str = _key(
-        "docker.io/library/debian:bookworm-slim",
+        "docker.io/library/debian:trixie-slim",
         "image that smbd's is made from: Debian, Alpine, or one of your own that has smbd, smbclient and "
         "pdbedit in it",
         check=valid.image,
@@ -113,7 +113,7 @@ class Settings:
         "auto", "what base is; auto: told by its name", choices=("auto", "debian", "alpine", "own")
     )
     python_image: str = _key(
-        "docker.io/library/python:3.13-slim-bookworm",
+        "docker.io/library/python:3.13-slim-trixie",
         "image with Python and pip that builds for a base of your own, and is the base of its tools image",
         check=valid.image,
     )

@@ -90,7 +90,7 @@ def image(value: str) -> str | None:
     return (
         None
         if re.fullmatch(pattern, value, re.ASCII)
-        else "expected a container image, such as debian:bookworm-slim"
+        else "expected a container image, such as debian:trixie-slim"
     )
 
 
