@@ -3,6 +3,8 @@
 PYTHON ?= python3
 VENV := .venv
 BIN := $(VENV)/bin
+PIP := $(BIN)/python -m pip install
+QUIETLY := @sh wheels/quietly.sh
 
 NATIVE := $(wildcard csrc/*/*.[ch] csrc/shim/symbols.def wheels/backend.py)
 DEMO_PACKAGES := gcc libc6-dev python3-dev python3-venv libffi-dev fuse3 samba samba-vfs-modules smbclient
@@ -12,7 +14,7 @@ TEST_PACKAGES := $(DEMO_PACKAGES) golang-go golang-github-hanwen-go-fuse-dev mus
 	strace valgrind libfaketime fakeroot libjemalloc2 perl rsync bindfs binutils attr libcap2-bin \
 	podman runc buildah mmdebstrap catatonit s6 \
 	qemu-system-x86 busybox-static cifs-utils kmod \
-	user-mode-linux iproute2 iptables
+	user-mode-linux iproute2 iptables man-db zsh fish
 BENCH_PACKAGES := $(TEST_PACKAGES) bfs fd-find findutils
 
 .PHONY: demo test lab check lint bench wheel docs clean
@@ -32,8 +34,10 @@ check: $(VENV)/.developed
 	$(BIN)/ruff check .
 	$(BIN)/ruff format --check .
 	$(BIN)/mypy
-	$(BIN)/pytest -q tests/unit tests/shim/test_binary.py tests/shim/test_pure.py \
-		tests/generate/test_keys.py tests/generate/test_output.py tests/generate/test_docs.py
+	$(BIN)/pytest -q tests/cli tests/docs tests/layout tests/mounts/test_mounts.py tests/lab/test_outages.py \
+		tests/shim/test_binary.py tests/shim/test_preload.py tests/shim/test_pure.py \
+		tests/verify/test_report.py tests/verify/test_verdict.py \
+		tests/generate/test_keys.py tests/generate/test_output.py
 
 lint: $(VENV)/.system-test $(VENV)/.developed
 	$(BIN)/ruff check .
@@ -50,6 +54,7 @@ wheel: $(VENV)/.developed
 
 docs: $(VENV)/.developed
 	$(BIN)/python docs/settings_table.py
+	$(BIN)/python docs/command_pages.py
 
 $(VENV)/bin/python:
 	command -v $(PYTHON) >/dev/null && $(PYTHON) -c 'import venv, ensurepip' 2>/dev/null \
@@ -57,12 +62,12 @@ $(VENV)/bin/python:
 	$(PYTHON) -m venv $(VENV)
 
 $(VENV)/.installed: $(VENV)/bin/python pyproject.toml $(NATIVE)
-	$(BIN)/python -m pip install --quiet --upgrade 'pip>=25.1'  # an older one knows no --group
-	$(BIN)/python -m pip install --quiet -e '.[demo]'
+	$(QUIETLY) 'pip' $(PIP) --upgrade 'pip>=25.1'  # an older one knows no --group
+	$(QUIETLY) 'nlinkshim and what it needs' $(PIP) -e '.[demo]'
 	touch $@
 
 $(VENV)/.developed: $(VENV)/.installed
-	$(BIN)/python -m pip install --quiet -e '.[demo]' --group dev
+	$(QUIETLY) 'what its tests need' $(PIP) -e '.[demo]' --group dev
 	touch $@
 
 $(VENV)/.system-%: $(VENV)/bin/python

@@ -12,9 +12,9 @@ from functools import partial
 from harness import samba
 from harness.samba import Server, Share
 
-from nlinkshim.generator import Settings
-from nlinkshim.generator.files import render
-from nlinkshim.generator.model import Model
+from nlinkshim.engines.generate.files import render
+from nlinkshim.engines.generate.model import Model
+from nlinkshim.engines.generate.settings import Settings
 
 from .report import Section, Table, Target
 from .rounds import Samples, interleaved, ratio

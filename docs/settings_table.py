@@ -5,8 +5,8 @@ from __future__ import annotations
 import sys
 from pathlib import Path
 
-from nlinkshim.generator.escape import for_toml
-from nlinkshim.generator.settings import table
+from nlinkshim.engines.generate.escape import for_toml
+from nlinkshim.engines.generate.settings import table
 
 PAGE = Path(__file__).with_name("generate.md")
 BEGIN, END = "<!-- settings: make docs -->\n", "<!-- end of settings -->\n"

@@ -6,14 +6,14 @@ __version__ = "0.1.0"
 
 TYPE_CHECKING = False  # as type checkers know it; importing typing would cost verify's worker 7 ms
 if TYPE_CHECKING:
-    from nlinkshim.auditor import audit
-    from nlinkshim.checkup.run import doctor
+    from nlinkshim.engines.audit.audit import audit
+    from nlinkshim.engines.doctor.doctor import doctor
+    from nlinkshim.engines.generate.generate import generate
+    from nlinkshim.engines.install.install import install
+    from nlinkshim.engines.status.status import status
+    from nlinkshim.engines.verify.verify import verify
     from nlinkshim.errors import ExitCode, NlinkshimError, UsageError
-    from nlinkshim.generator import generate
-    from nlinkshim.installer import install
-    from nlinkshim.preload import preload_environment, shim_path
-    from nlinkshim.processes.run import status
-    from nlinkshim.verifier.run import verify
+    from nlinkshim.shim.preload import preload_environment, shim_path
 
 __all__ = [
     "ExitCode",
@@ -35,14 +35,14 @@ _HOMES = {
     "ExitCode": "nlinkshim.errors",
     "NlinkshimError": "nlinkshim.errors",
     "UsageError": "nlinkshim.errors",
-    "audit": "nlinkshim.auditor",
-    "doctor": "nlinkshim.checkup.run",
-    "generate": "nlinkshim.generator",
-    "install": "nlinkshim.installer",
-    "preload_environment": "nlinkshim.preload",
-    "shim_path": "nlinkshim.preload",
-    "status": "nlinkshim.processes.run",
-    "verify": "nlinkshim.verifier.run",
+    "audit": "nlinkshim.engines.audit.audit",
+    "doctor": "nlinkshim.engines.doctor.doctor",
+    "generate": "nlinkshim.engines.generate.generate",
+    "install": "nlinkshim.engines.install.install",
+    "preload_environment": "nlinkshim.shim.preload",
+    "shim_path": "nlinkshim.shim.preload",
+    "status": "nlinkshim.engines.status.status",
+    "verify": "nlinkshim.engines.verify.verify",
 }
 
 

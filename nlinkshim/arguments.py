@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+from collections.abc import Iterable
 from pathlib import Path
 from typing import Any
 
@@ -18,6 +19,14 @@ def shown(value: object) -> str:
     except ValueError:  # Python writes no integer of more than 4,300 digits
         return "a number of that size"
     return text if len(text) <= 60 else f"{text[:57]}..."
+
+
+def guess(word: str, known: Iterable[str]) -> str:
+    """What may have been meant, as a part of a complaint; nothing where nothing is near."""
+    import difflib  # only where something is wrong
+
+    near = difflib.get_close_matches(word, list(known), n=1)
+    return f"; did you mean {near[0]}?" if near else ""
 
 
 def path_text(name: str, value: Any) -> str:

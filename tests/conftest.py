@@ -9,9 +9,10 @@ from functools import partial
 from pathlib import Path
 
 import pytest
-from harness import gofuse, guest, mounts, probe, samba, scripted
+from harness import gofuse, guest, mounts, probe, processes, samba, scripted
 from harness.capability import require
 from harness.preload import Shim
+from harness.programs import Image, compiled
 
 MountGofuse = Callable[..., AbstractContextManager[mounts.FuseMount]]
 
@@ -154,6 +155,62 @@ def serve_smb(folder: Path) -> Callable[..., AbstractContextManager[samba.Server
     """serve_smb({"name": Share(path)}, env=shim()): a context manager around a private smbd."""
     require("smbd", "smbclient", "root")
     return partial(samba.serve, folder / "smbd")
+
+
+@pytest.fixture(scope="session")
+def compile_c(build_folder: Path) -> Callable[..., Path]:
+    """compile_c("name", source text or file, *flags): a program or library in C."""
+    require("cc")
+
+    def build(name: str, source: str | Path, *flags: str) -> Path:
+        out = build_folder / name
+        if isinstance(source, str):
+            text, source = source, build_folder / f"{name}.c"
+            source.write_text(text)
+        processes.run(["gcc", "-O1", "-Wall", "-Werror", str(source), "-o", str(out), *flags])
+        return out
+
+    return build
+
+
+@pytest.fixture(scope="session")
+def shop(build_folder: Path) -> Path:
+    """A folder for programs that several tests look at and none changes."""
+    folder = build_folder / "audited"
+    folder.mkdir(exist_ok=True)
+    return folder
+
+
+@pytest.fixture(scope="session")
+def dynamic(shop: Path) -> Path:
+    require("cc")
+    return compiled(shop / "dynamic")
+
+
+@pytest.fixture(scope="session")
+def static(shop: Path) -> Path:
+    require("cc")
+    return compiled(shop / "static", "-static")
+
+
+@pytest.fixture(scope="session")
+def i686(shop: Path) -> Path:
+    require("i686-gcc")
+    return compiled(shop / "i686", compiler="i686-linux-gnu-gcc")
+
+
+@pytest.fixture
+def aarch64_image(folder: Path) -> Image:
+    """Debian's layout: /lib is a link, an absolute one to make it harder, and so is the loader's name."""
+    require("aarch64-gcc")
+    image = Image(folder / "aarch64")
+    cross = Path("/usr/aarch64-linux-gnu/lib")
+    image.copy(cross / "libc.so.6", "/usr/lib/aarch64-linux-gnu/libc.so.6")
+    image.copy(cross / "ld-linux-aarch64.so.1", "/usr/lib/aarch64-linux-gnu/ld-linux-aarch64.so.1")
+    (image / "/lib").symlink_to("/usr/lib")
+    (image / "/usr/lib/ld-linux-aarch64.so.1").symlink_to("/lib/aarch64-linux-gnu/ld-linux-aarch64.so.1")
+    compiled(image / "/usr/sbin/server", compiler="aarch64-linux-gnu-gcc")
+    return image
 
 
 def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:

@@ -23,7 +23,9 @@ if [ "$(id -u)" -ne 0 ]; then
     fi
     as_root="sudo"
 fi
+here=$(dirname "$0")
 # shellcheck disable=SC2086  # word by word
-$as_root env DEBIAN_FRONTEND=noninteractive apt-get update -qq
+sh "$here/quietly.sh" "the lists of Debian's packages" $as_root apt-get update -qq
 # shellcheck disable=SC2086
-$as_root env DEBIAN_FRONTEND=noninteractive apt-get install -y -qq --no-install-recommends $missing >&2
+sh "$here/quietly.sh" "Debian packages:$missing" $as_root env DEBIAN_FRONTEND=noninteractive \
+    apt-get install -y -qq --no-install-recommends $missing

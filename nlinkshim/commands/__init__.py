@@ -1,8 +1,7 @@
-"""The command line: the parser, and the one place where an error becomes a line and an exit code."""
+"""The command line: its commands, and the one place where an error becomes a line and an exit code."""
 
 from __future__ import annotations
 
-import argparse
 import importlib
 import io
 import os
@@ -10,58 +9,65 @@ import sys
 from collections.abc import Sequence
 
 from nlinkshim import __version__
-from nlinkshim.errors import ExitCode, NlinkshimError
+from nlinkshim.arguments import guess
+from nlinkshim.commands._parser import EPILOG, Parser
+from nlinkshim.errors import ExitCode, NlinkshimError, UsageError
 
 # One module a command, imported only if it is the one asked for: name, then a line for the overview.
 COMMANDS = {
-    "verify": "walk a mount and prove that the shim corrects its link counts, and nothing else",
+    "verify": "walk a mount and prove that the shim mends its counts, nothing else",
     "audit": "tell from a program's files whether the shim would work in it",
     "install": "copy the shim to where an image wants it",
     "path": "print where the installed shim is",
     "env": "print the environment lines that use it",
     "run": "run a command under the shim",
     "status": "show which live processes have the shim, and whether it works there",
-    "doctor": "check the host or container around a mount, with the command that mends each finding",
-    "generate": "write a Samba container that uses the shim, and compose or Kubernetes around it",
+    "doctor": "check the host around a mount; each finding comes with its remedy",
+    "generate": "write a Samba container, and compose or Kubernetes around it",
     "demo": "see the problem and the cure on a small FUSE mount of its own",
+    "help": "show the options of a command, or a page of the documentation",
 }
 
 DESCRIPTION = "Makes FUSE mounts that report a link count of 0 usable through Samba."
 
-EPILOG = """\
-exit codes: 0 all well, 1 the check found something wrong, 2 wrong usage,
-3 could not be completed, 4 the shim could not be loaded or is another version"""
 
-
-def _overview() -> argparse.ArgumentParser:
+def overview() -> str:
+    """All commands, as `nlinkshim help` shows them."""
     width = max(map(len, COMMANDS))
     listing = "\n".join(f"  {name:{width}}  {line}" for name, line in COMMANDS.items())
-    parser = argparse.ArgumentParser(
-        prog="nlinkshim",
-        description=f"{DESCRIPTION}\n\ncommands:\n{listing}",
-        epilog=EPILOG,
-        formatter_class=argparse.RawDescriptionHelpFormatter,
+    return (
+        f"usage: nlinkshim [-h] [-V] COMMAND ...\n\n{DESCRIPTION}\n\ncommands:\n{listing}\n\n"
+        f"options:\n  -h, --help     show this\n  -V, --version  show the version\n\n{EPILOG}"
     )
-    parser.add_argument("--version", action="version", version=f"nlinkshim {__version__}")
-    parser.add_argument("command", choices=COMMANDS, metavar="COMMAND", help="see nlinkshim COMMAND --help")
+
+
+def parser_of(name: str) -> Parser:
+    """The parser of one command."""
+    module = importlib.import_module(f"nlinkshim.commands.{name}")
+    parser = Parser(f"nlinkshim {name}", getattr(module, "DESCRIPTION", module.__doc__))
+    module.add_arguments(parser)
     return parser
 
 
 def run(arguments: Sequence[str]) -> int:
     """Parse and run one command. Errors come out as NlinkshimError."""
-    name = arguments[0] if arguments else ""
+    if not arguments:
+        print(overview(), file=sys.stderr)
+        return ExitCode.USAGE
+    name, *rest = arguments
+    if name in ("-h", "--help"):
+        print(overview())
+        return ExitCode.WELL
+    if name in ("-V", "--version"):
+        print(f"nlinkshim {__version__}")
+        return ExitCode.WELL
     if name not in COMMANDS:
-        _overview().parse_args(arguments)  # --help, --version, or the complaint
-        raise AssertionError("argparse returned")
-    module = importlib.import_module(f"nlinkshim.commands.{name}")
-    parser = argparse.ArgumentParser(
-        prog=f"nlinkshim {name}",
-        description=getattr(module, "DESCRIPTION", module.__doc__),
-        epilog=EPILOG,
-        formatter_class=argparse.RawDescriptionHelpFormatter,
-    )
-    module.add_arguments(parser)
-    return int(module.run(parser.parse_args(arguments[1:])))
+        kind = "option" if name.startswith("-") else "command"
+        raise UsageError(
+            f"there is no {kind} {name}{guess(name, COMMANDS)}; nlinkshim help lists the commands"
+        )
+    parsed = parser_of(name).parse_args(rest)
+    return int(importlib.import_module(f"nlinkshim.commands.{name}").run(parsed))
 
 
 def main(arguments: Sequence[str] | None = None) -> int:

@@ -11,8 +11,8 @@ from __future__ import annotations
 import argparse
 from pathlib import Path
 
-from nlinkshim.auditor import audit
-from nlinkshim.auditor.report import as_json, as_text
+from nlinkshim.engines.audit.audit import audit
+from nlinkshim.engines.audit.report import as_json, as_text
 
 
 def add_arguments(parser: argparse.ArgumentParser) -> None:

@@ -6,9 +6,9 @@ from __future__ import annotations
 
 import argparse
 
-from nlinkshim.demonstration.story import demo, shows_the_cure
+from nlinkshim.engines.demo.demo import demo, shows_the_cure
+from nlinkshim.engines.verify.report import as_table
 from nlinkshim.errors import ExitCode
-from nlinkshim.verifier.report import as_table
 
 
 def add_arguments(parser: argparse.ArgumentParser) -> None:

@@ -10,9 +10,9 @@ from __future__ import annotations
 
 import argparse
 
-from nlinkshim.checkup.finding import Level
-from nlinkshim.checkup.report import as_json, as_text, summary
-from nlinkshim.checkup.run import TIMEOUT_SECONDS, findings
+from nlinkshim.engines.doctor.doctor import TIMEOUT_SECONDS, findings
+from nlinkshim.engines.doctor.report import as_json, as_text, summary
+from nlinkshim.engines.doctor.result import Level
 from nlinkshim.errors import ExitCode
 
 

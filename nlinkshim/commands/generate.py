@@ -5,7 +5,7 @@
   kubernetes  a Deployment, a Service, and what mounts the share on the nodes
 
 With no key at all it serves the mount /mnt/dfs as the share dfs. Every key may also stand in a TOML file; a
-flag goes before it. docs/generate.md tells what they mean."""
+flag goes before it. nlinkshim help generate.md tells what they mean."""
 
 from __future__ import annotations
 
@@ -14,15 +14,18 @@ import sys
 from pathlib import Path
 
 from nlinkshim import __version__
+from nlinkshim.engines.generate.files import TARGETS
+from nlinkshim.engines.generate.generate import generate
+from nlinkshim.engines.generate.settings import Settings, table
+from nlinkshim.engines.generate.toml import as_toml, read_toml
 from nlinkshim.errors import ExitCode, UsageError
-from nlinkshim.generator import Settings, generate
-from nlinkshim.generator.files import TARGETS
-from nlinkshim.generator.settings import table
-from nlinkshim.generator.toml import as_toml, read_toml
 
 
 def add_arguments(parser: argparse.ArgumentParser) -> None:
-    parser.usage = f"nlinkshim generate {{{','.join(TARGETS)}}} --out DIR [--config FILE] [--KEY VALUE ...]"
+    parser.usage = (
+        f"nlinkshim generate {{{','.join(TARGETS)}}} --out DIR\n"
+        "                          [--config FILE] [--KEY VALUE ...]"
+    )
     add = parser.add_argument
     add("target", nargs="?", choices=TARGETS, help="what to write")
     add("--out", type=Path, metavar="DIR", help="the folder to write into")

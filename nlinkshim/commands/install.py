@@ -10,9 +10,9 @@ import argparse
 import sys
 from pathlib import Path
 
+from nlinkshim.engines.install.install import install
 from nlinkshim.errors import ExitCode
-from nlinkshim.installer import install
-from nlinkshim.report.text import printable
+from nlinkshim.output.text import printable
 
 
 def add_arguments(parser: argparse.ArgumentParser) -> None:

@@ -5,7 +5,7 @@ from __future__ import annotations
 import argparse
 
 from nlinkshim.errors import ExitCode
-from nlinkshim.preload import shim_path
+from nlinkshim.shim.preload import shim_path
 
 
 def add_arguments(parser: argparse.ArgumentParser) -> None:

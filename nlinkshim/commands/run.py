@@ -8,10 +8,10 @@ import argparse
 import os
 import shutil
 
-from nlinkshim.auditor import audit
+from nlinkshim.engines.audit.audit import audit
 from nlinkshim.errors import IncompleteError, UsageError
-from nlinkshim.handshake import prove_loading
-from nlinkshim.preload import preload_environment
+from nlinkshim.shim.handshake import prove_loading
+from nlinkshim.shim.preload import preload_environment
 
 
 def add_arguments(parser: argparse.ArgumentParser) -> None:
@@ -23,7 +23,7 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
 def run(arguments: argparse.Namespace) -> int:
     command = arguments.cmd[1:] if arguments.cmd[:1] == ["--"] else arguments.cmd
     if not command:
-        raise UsageError("run: no command given; try: nlinkshim run -- smbd --foreground")
+        raise UsageError("run: no command given; try: nlinkshim run -- smbd --foreground --no-process-group")
     program = shutil.which(command[0])
     if program is None:
         raise UsageError(f"run: {command[0]}: no such program")

@@ -13,9 +13,9 @@ import sys
 import time
 
 from nlinkshim import arguments as checks
+from nlinkshim.engines.status.report import as_json, as_text
+from nlinkshim.engines.status.status import Survey, status
 from nlinkshim.errors import UsageError
-from nlinkshim.processes.report import as_json, as_text
-from nlinkshim.processes.run import Survey, status
 
 CLEAR_SCREEN = "\x1b[H\x1b[2J"
 

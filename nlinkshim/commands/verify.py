@@ -8,19 +8,20 @@ import sys
 from collections.abc import Iterator
 from pathlib import Path
 
-from nlinkshim.preload import shim_path
-from nlinkshim.verifier.report import as_json, as_text
-from nlinkshim.verifier.run import DEFAULT_JOBS, Options, verify
-from nlinkshim.verifier.supervise import Progress
-from nlinkshim.verifier.verdict import Verdict
+from nlinkshim.engines.verify.judge import Verdict
+from nlinkshim.engines.verify.report import as_json, as_text
+from nlinkshim.engines.verify.supervise import Progress
+from nlinkshim.engines.verify.verify import DEFAULT_JOBS, Options, verify
+from nlinkshim.shim.preload import shim_path
 
 DESCRIPTION = "\n".join(
     [
         str(__doc__),
         "The verdict for a mount is one of",
         *(f"  {verdict.value:12} {verdict.meaning} ({int(verdict.exit_code)})" for verdict in Verdict),
-        "with the exit code in brackets; of several the highest. Where lies were all corrected, but",
-        "something could not be read or judged, it is 3.",
+        "",
+        "The number in brackets is the exit code; of several the highest. Where lies were all",
+        "corrected, but something could not be read or judged, it is 3.",
     ]
 )
 

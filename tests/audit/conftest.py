@@ -13,39 +13,13 @@ import pytest
 from harness import processes
 from harness.capability import require
 from harness.cli import nlinkshim
-from making import GO_STATTING, Image, compiled
-
-
-@pytest.fixture(scope="session")
-def shop(build_folder: Path) -> Path:
-    """A folder for programs that several tests look at and none changes."""
-    folder = build_folder / "audited"
-    folder.mkdir(exist_ok=True)
-    return folder
-
-
-@pytest.fixture(scope="session")
-def dynamic(shop: Path) -> Path:
-    require("cc")
-    return compiled(shop / "dynamic")
-
-
-@pytest.fixture(scope="session")
-def static(shop: Path) -> Path:
-    require("cc")
-    return compiled(shop / "static", "-static")
+from harness.programs import GO_STATTING, Image, compiled
 
 
 @pytest.fixture(scope="session")
 def musl(shop: Path) -> Path:
     require("musl-gcc")
     return compiled(shop / "musl", compiler="musl-gcc")
-
-
-@pytest.fixture(scope="session")
-def i686(shop: Path) -> Path:
-    require("i686-gcc")
-    return compiled(shop / "i686", compiler="i686-linux-gnu-gcc")
 
 
 @pytest.fixture(scope="session")
@@ -70,7 +44,7 @@ def go_program(shop: Path) -> Callable[..., Path]:
 
 @pytest.fixture(scope="session")
 def schema() -> dict[str, Any]:
-    return json.loads(resources.files("nlinkshim").joinpath("report/schema/audit-1.json").read_text())
+    return json.loads(resources.files("nlinkshim").joinpath("output/schema/audit-1.json").read_text())
 
 
 @pytest.fixture
@@ -87,20 +61,6 @@ def audit(schema) -> Callable[..., tuple[int, dict[str, Any]]]:
         return outcome.code, result
 
     return run
-
-
-@pytest.fixture
-def aarch64_image(folder: Path) -> Image:
-    """Debian's layout: /lib is a link, an absolute one to make it harder, and so is the loader's name."""
-    require("aarch64-gcc")
-    image = Image(folder / "aarch64")
-    cross = Path("/usr/aarch64-linux-gnu/lib")
-    image.copy(cross / "libc.so.6", "/usr/lib/aarch64-linux-gnu/libc.so.6")
-    image.copy(cross / "ld-linux-aarch64.so.1", "/usr/lib/aarch64-linux-gnu/ld-linux-aarch64.so.1")
-    (image / "/lib").symlink_to("/usr/lib")
-    (image / "/usr/lib/ld-linux-aarch64.so.1").symlink_to("/lib/aarch64-linux-gnu/ld-linux-aarch64.so.1")
-    compiled(image / "/usr/sbin/server", compiler="aarch64-linux-gnu-gcc")
-    return image
 
 
 @pytest.fixture

@@ -10,7 +10,7 @@ import sys
 import time
 from pathlib import Path
 
-from nlinkshim.auditor import audit
+from nlinkshim import audit
 
 LIMIT = 400 << 20
 SLOWEST_SECONDS = 5.0

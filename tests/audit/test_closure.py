@@ -9,7 +9,7 @@ from pathlib import Path
 import pytest
 from harness import processes
 from harness.capability import require
-from making import Image, compiled, ids, library, mapped
+from harness.programs import Image, compiled, ids, library, mapped
 
 GLIBC = "/lib64/ld-linux-x86-64.so.2"
 MUSL = "/lib/ld-musl-x86_64.so.1"

@@ -11,10 +11,10 @@ import pytest
 from elftools.construct import ConstructError
 from harness import processes
 from harness.preload import bare
-from making import ids
+from harness.programs import ids
 
-from nlinkshim.auditor import elf as elf_reader
-from nlinkshim.auditor.elf import DamagedError, NotElfError, read_elf
+from nlinkshim.elf import file as elf_reader
+from nlinkshim.elf.file import DamagedError, NotElfError, read_elf
 
 MUTATE = Path(__file__).with_name("mutate.py")
 

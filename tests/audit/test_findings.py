@@ -5,15 +5,15 @@ from __future__ import annotations
 import pytest
 from harness.capability import require
 from harness.cli import nlinkshim
+from harness.programs import STATTING, compiled, ids, library
 from harness.table import ENTRY_POINTS
-from making import STATTING, compiled, ids, library
 
-from nlinkshim.auditor.coverage import read_shim, stat_imports
-from nlinkshim.auditor.elf import ElfFile
-from nlinkshim.auditor.findings import Finding, Severity, Verdict, gravest_first, judge
-from nlinkshim.auditor.loader import Loaded
-from nlinkshim.auditor.machines import MACHINES, canonical, machine_of
+from nlinkshim.elf.file import ElfFile
+from nlinkshim.elf.machines import MACHINES, canonical, machine_of
+from nlinkshim.engines.audit.loader import Loaded
+from nlinkshim.engines.audit.rules import Finding, Severity, Verdict, gravest_first, judge
 from nlinkshim.errors import ExitCode
+from nlinkshim.shim.coverage import read_shim, stat_imports
 
 KEEP = "-Wl,--no-as-needed"
 OTHER_LIBCS = [

@@ -9,7 +9,7 @@ from pathlib import Path
 import pytest
 from harness.capability import require
 from harness.cli import nlinkshim, one_clear_line
-from making import compiled, give_capabilities, ids, library
+from harness.programs import compiled, give_capabilities, ids, library
 
 
 def test_a_program_of_glibc(audit, dynamic):

@@ -8,7 +8,7 @@ from pathlib import Path
 
 import pytest
 from harness.cli import nlinkshim, one_clear_line
-from making import Image, ids
+from harness.programs import Image, ids
 
 from nlinkshim.errors import UsageError
 from nlinkshim.rootfs import RootFs

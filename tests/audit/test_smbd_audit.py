@@ -12,7 +12,7 @@ import pytest
 from harness import processes
 from harness.capability import require
 from harness.preload import bare
-from making import Image, compiled, ids, library, mapped
+from harness.programs import Image, compiled, ids, library, mapped
 
 SMBD = "/usr/sbin/smbd"
 GLIBC = "/lib64/ld-linux-x86-64.so.2"

@@ -19,7 +19,7 @@ Findings = dict[str, dict[str, Any]]
 @pytest.fixture(scope="session")
 def doctor() -> Callable[..., tuple[int, Findings]]:
     """doctor(...) returns the exit code and the findings of its JSON by id, validated."""
-    schema = json.loads(resources.files("nlinkshim").joinpath("report/schema/doctor-1.json").read_text())
+    schema = json.loads(resources.files("nlinkshim").joinpath("output/schema/doctor-1.json").read_text())
 
     def run(*arguments: object, **options: Any) -> tuple[int, Findings]:
         outcome = nlinkshim("doctor", "--format", "json", *arguments, **options)

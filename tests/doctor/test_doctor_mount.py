@@ -13,8 +13,8 @@ from harness import mounts, processes
 from harness.cli import nlinkshim, one_clear_line
 from harness.preload import bare
 
-from nlinkshim.checkup.context import Context, Look, Step, look_in_steps
-from nlinkshim.checkup.mount import mount_access
+from nlinkshim.engines.doctor.context import Context, Look, Step, look_in_steps
+from nlinkshim.engines.doctor.mount import mount_access
 
 NOBODY = 65534
 FUSE_CONTROL = Path("/sys/fs/fuse/connections")

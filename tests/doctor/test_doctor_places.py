@@ -14,14 +14,14 @@ from harness.namespace import MS_PRIVATE, mount_dead, mount_hung, privately
 from harness.preload import Shim
 from harness.samba import Share
 
-from nlinkshim.checkup import mount as checks
-from nlinkshim.checkup import samba
-from nlinkshim.checkup.context import Context, Look, Step
-from nlinkshim.checkup.finding import Answer
-from nlinkshim.checkup.propagation import of_parent
-from nlinkshim.mounts import mount_of, read_mounts, visible_mount
-from nlinkshim.processes.look import Process
-from nlinkshim.processes.run import Survey
+from nlinkshim.engines.doctor import mount as checks
+from nlinkshim.engines.doctor import samba
+from nlinkshim.engines.doctor.context import Context, Look, Step
+from nlinkshim.engines.doctor.propagation import of_parent
+from nlinkshim.engines.doctor.result import Answer
+from nlinkshim.engines.status.inspect import Process
+from nlinkshim.engines.status.status import Survey
+from nlinkshim.mounts.table import mount_of, read_mounts, visible_mount
 
 ODD = ["архив", "in\nside", "ends\n", *map(os.fsdecode, (b"\x85", b"\x1e", b"\x0b\x1c", b"\xff")), "\x1b[31m"]
 

@@ -53,9 +53,9 @@ def test_a_private_mount_under_a_shared_parent(doctor, mend, place, mount_gofuse
 
 def test_a_slave_receives(place):
     """As in a container: from mountinfo alone."""
-    from nlinkshim.checkup.context import Context
-    from nlinkshim.checkup.propagation import of_parent
-    from nlinkshim.mounts import parse_mountinfo
+    from nlinkshim.engines.doctor.context import Context
+    from nlinkshim.engines.doctor.propagation import of_parent
+    from nlinkshim.mounts.table import parse_mountinfo
 
     text = b"1 0 8:1 / / rw - overlay none rw\n2 1 8:1 /srv /srv rw master:7 - ext4 /dev/sda rw\n"
     text += b"3 2 0:50 / /srv/dfs rw master:9 - fuse.dfs dfs rw,user_id=0\n"

@@ -7,9 +7,9 @@ from collections.abc import Iterator, Mapping
 from functools import cache
 from typing import Any
 
-from nlinkshim.generator.files import TARGETS, render
-from nlinkshim.generator.model import Model
-from nlinkshim.generator.settings import Settings
+from nlinkshim.engines.generate.files import TARGETS, render
+from nlinkshim.engines.generate.model import Model
+from nlinkshim.engines.generate.settings import Settings
 
 # each row: what the choice is called in a test's name, and the keys that make it
 BASES: dict[str, dict[str, Any]] = {

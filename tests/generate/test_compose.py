@@ -11,8 +11,9 @@ import pytest
 from harness import processes
 from harness.images import Builder, Image, Store
 
-from nlinkshim.generator import Settings, generate
-from nlinkshim.generator.toml import read_toml
+from nlinkshim import generate
+from nlinkshim.engines.generate.settings import Settings
+from nlinkshim.engines.generate.toml import read_toml
 
 pytestmark = pytest.mark.timeout(400)  # the first test that needs an image builds it
 

@@ -12,10 +12,10 @@ from harness import gofuse, guest
 from harness.clients import PASSWORD
 from harness.images import Builder, Image
 
-from nlinkshim.generator.cifs import mount_options
-from nlinkshim.generator.model import Model
-from nlinkshim.generator.settings import Settings
-from nlinkshim.generator.toml import read_toml
+from nlinkshim.engines.generate.cifs import mount_options
+from nlinkshim.engines.generate.model import Model
+from nlinkshim.engines.generate.settings import Settings
+from nlinkshim.engines.generate.toml import read_toml
 
 pytestmark = pytest.mark.timeout(300)  # the first test that needs the image builds it
 

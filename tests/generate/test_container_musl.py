@@ -15,7 +15,7 @@ from harness import images, mounts, processes
 from harness.capability import require
 from harness.images import SHIM, Image
 
-from nlinkshim.installer import install
+from nlinkshim.engines.install.install import install
 
 STANDIN = Path(__file__).with_name("standin.c")
 MUSL = Path("/lib/x86_64-linux-musl/libc.so")

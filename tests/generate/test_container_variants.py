@@ -11,7 +11,8 @@ from harness.clients import USER
 from harness.images import SHIM, Container, Image, Store, import_debian
 from harness.mounter import is_guarded, shared_folder
 
-from nlinkshim.generator import Settings, generate
+from nlinkshim import generate
+from nlinkshim.engines.generate.settings import Settings
 
 pytestmark = pytest.mark.timeout(300)  # the first test that needs an image builds it
 

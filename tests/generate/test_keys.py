@@ -11,10 +11,10 @@ from harness.cli import nlinkshim, one_clear_line
 from hypothesis import given
 from hypothesis import strategies as st
 
+from nlinkshim.engines.generate.model import Model
+from nlinkshim.engines.generate.settings import Settings, table
+from nlinkshim.engines.generate.toml import as_toml, read_toml
 from nlinkshim.errors import UsageError
-from nlinkshim.generator.model import Model
-from nlinkshim.generator.settings import Settings, table
-from nlinkshim.generator.toml import as_toml, read_toml
 
 REFUSED = {
     "shares": [

@@ -15,9 +15,9 @@ import yaml
 from harness import manifests, processes
 from harness.manifests import Manifests, complaints
 
-from nlinkshim.generator.files import render
-from nlinkshim.generator.model import Model
-from nlinkshim.generator.settings import Settings
+from nlinkshim.engines.generate.files import render
+from nlinkshim.engines.generate.model import Model
+from nlinkshim.engines.generate.settings import Settings
 
 BIN = Path(sys.executable).parent
 ROWS: list[dict[str, dict[str, Any]]] = [

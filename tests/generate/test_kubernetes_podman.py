@@ -28,7 +28,8 @@ from harness import clients, images, mounter, processes
 from harness.capability import require
 from harness.mounts import topmost
 
-from nlinkshim.generator import Settings, generate
+from nlinkshim import generate
+from nlinkshim.engines.generate.settings import Settings
 
 pytestmark = pytest.mark.timeout(300)  # the first test builds the images
 

@@ -13,7 +13,7 @@ from generate.matrix import combinations, distinct_files
 from harness import mounts, samba
 from harness.capability import require
 
-from nlinkshim.generator.files import GENERATED, SOURCES, render
+from nlinkshim.engines.generate.files import GENERATED, SOURCES, render
 
 BIN = Path(sys.executable).parent
 SCRIPTS = {source.path for source in SOURCES if source.mode == 0o755}

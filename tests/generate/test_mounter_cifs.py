@@ -19,9 +19,9 @@ from harness.preload import Shim
 from harness.processes import wait_until
 from harness.samba import Server, Share, free_port
 
-from nlinkshim.generator.cifs import mount_options
-from nlinkshim.generator.model import Model
-from nlinkshim.generator.settings import Settings
+from nlinkshim.engines.generate.cifs import mount_options
+from nlinkshim.engines.generate.model import Model
+from nlinkshim.engines.generate.settings import Settings
 
 TARGET = "/mnt/dfs"
 ACCOUNT = "nobody"

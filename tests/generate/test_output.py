@@ -10,6 +10,7 @@ from harness.cli import nlinkshim, one_clear_line
 from harness.mounts import temporary_folder
 
 import nlinkshim as package
+from nlinkshim.engines.generate.settings import Settings
 from nlinkshim.errors import UsageError
 
 
@@ -84,7 +85,7 @@ def test_files_of_other_settings_are_left_behind_only_without_force(out: Path) -
     package.generate("kubernetes", out, force=True)
     mine.write_text("kind: ConfigMap\n")
     assert not (out / "compose.yaml").exists()
-    settings = package.generator.Settings.of({"consumer": "daemonset"})
+    settings = Settings.of({"consumer": "daemonset"})
     left = package.generate("kubernetes", out, settings, check=True)
     assert "kubernetes/csi.yaml: left from an earlier run" in left
     package.generate("kubernetes", out, settings, force=True)

@@ -28,7 +28,7 @@ from smbprotocol.open import (
     ShareAccess,
 )
 
-from nlinkshim.generator.cifs import mount_options
+from nlinkshim.engines.generate.cifs import mount_options
 
 pytestmark = pytest.mark.timeout(300)
 

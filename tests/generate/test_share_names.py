@@ -26,7 +26,7 @@ from smbprotocol.open import (
 )
 from smbprotocol.tree import TreeConnect
 
-from nlinkshim.generator.cifs import mount_options
+from nlinkshim.engines.generate.cifs import mount_options
 
 pytestmark = pytest.mark.timeout(300)
 

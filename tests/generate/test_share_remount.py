@@ -16,7 +16,7 @@ from harness.clients import PASSWORD
 from harness.processes import wait_until
 from harness.releases import SUITES, Running
 
-from nlinkshim.generator.cifs import mount_options
+from nlinkshim.engines.generate.cifs import mount_options
 
 pytestmark = pytest.mark.timeout(300)
 

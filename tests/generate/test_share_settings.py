@@ -7,8 +7,8 @@ from collections.abc import Callable
 import pytest
 from harness.releases import Release
 
-from nlinkshim.generator import inside
-from nlinkshim.generator.versions import OFFERS
+from nlinkshim.engines.generate import inside
+from nlinkshim.engines.generate.versions import OFFERS
 
 # it complains of folders that the entrypoint makes
 TESTPARM = "testparm --suppress-prompt /etc/samba/smb.conf"

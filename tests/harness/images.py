@@ -253,7 +253,8 @@ class Builder:
         return self.built[key]
 
     def generate(self, name: str, settings: dict[str, object]) -> Path:
-        from nlinkshim.generator import Settings, generate
+        from nlinkshim import generate
+        from nlinkshim.engines.generate.settings import Settings
 
         folder = self.folder / name
         given = {

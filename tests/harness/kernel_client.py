@@ -5,7 +5,7 @@ from __future__ import annotations
 import contextlib
 from collections.abc import Iterator
 
-from nlinkshim.generator.cifs import mount_options
+from nlinkshim.engines.generate.cifs import mount_options
 
 from . import guest
 from .clients import PASSWORD

@@ -12,7 +12,8 @@ from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
 from pathlib import Path
 
-from nlinkshim.generator import Settings, generate
+from nlinkshim import generate
+from nlinkshim.engines.generate.settings import Settings
 
 from . import mounts, processes, releases
 

@@ -18,8 +18,10 @@ from pathlib import Path
 from typing import Any
 
 import nlinkshim
-from nlinkshim.generator import Settings, generate, inside
-from nlinkshim.generator.model import Model
+from nlinkshim import generate
+from nlinkshim.engines.generate import inside
+from nlinkshim.engines.generate.model import Model
+from nlinkshim.engines.generate.settings import Settings
 
 from . import mounts, processes
 from .clients import PASSWORD, Reached

@@ -8,8 +8,8 @@ from pathlib import Path
 
 from harness.guest import Job, Machine
 
-from nlinkshim.generator.cifs import SMB_PORT, mount_options
-from nlinkshim.generator.model import Model
+from nlinkshim.engines.generate.cifs import SMB_PORT, mount_options
+from nlinkshim.engines.generate.model import Model
 
 from . import outages
 

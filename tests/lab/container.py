@@ -15,7 +15,7 @@ from typing import Any
 
 from harness import processes
 
-from nlinkshim.generator.model import Model
+from nlinkshim.engines.generate.model import Model
 
 from .network import TIED, Namespaces
 

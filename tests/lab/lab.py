@@ -12,8 +12,9 @@ from pathlib import Path
 from harness import processes
 from harness.uml import build_preload
 
-from nlinkshim.generator import Settings, generate
-from nlinkshim.generator.model import Model
+from nlinkshim import generate
+from nlinkshim.engines.generate.model import Model
+from nlinkshim.engines.generate.settings import Settings
 
 from . import network, outages, roots, server, uml
 from .consumer import SERVICE_ADDRESS, Consumer

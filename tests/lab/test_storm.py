@@ -16,7 +16,7 @@ from harness.guest import Job
 
 from lab.consumer import Consumer
 from lab.lab import PASSWORD, Lab
-from nlinkshim.generator.cifs import mount_options
+from nlinkshim.engines.generate.cifs import mount_options
 
 pytestmark = pytest.mark.timeout(240)
 

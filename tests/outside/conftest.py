@@ -41,7 +41,7 @@ def hostile(hostile_program: Path, folder: Path) -> MountHostile:
 @pytest.fixture(scope="session")
 def look() -> Look:
     """look(path, ...): what verify tells of the path, asked for JSON and, unless text=False, for text too."""
-    schema = json.loads(resources.files("nlinkshim").joinpath("report/schema/verify-1.json").read_text())
+    schema = json.loads(resources.files("nlinkshim").joinpath("output/schema/verify-1.json").read_text())
 
     def ask(path: object, *arguments: object, text: bool = True, **options: object) -> Told:
         as_json = nlinkshim("verify", "--format", "json", *arguments, path, **options)

@@ -83,7 +83,7 @@ def test_the_number_is_high(the_probe: Probe, lying_mount, shim: Shim, folder: P
     [("openat=1", 0), ("openat=3", 0), ("openat=20", 5), ("read=1", 1), ("read=3", 3)],
 )
 def test_the_host_takes_the_number(thefts: str, wrong: int, the_probe: Probe, lying_mount, shim: Shim):
-    """It is opened again. Where the mounts could not be read at last, that holds for one call, not for a second."""
+    """It is opened again. Where no mounts could be read at last, that holds for one call, not a second."""
     calls = ["stat", lying_mount / "readme.txt"] * 30
     counts = the_probe.run("steal", thefts, *calls, env=shim()).nlinks
     assert counts == [0] * wrong + [1] * (30 - wrong)

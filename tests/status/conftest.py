@@ -22,7 +22,7 @@ WAITING = "import time; print('ready', flush=True); time.sleep(60)"
 
 @pytest.fixture(scope="session")
 def schema() -> dict[str, Any]:
-    return json.loads(resources.files("nlinkshim").joinpath("report/schema/status-1.json").read_text())
+    return json.loads(resources.files("nlinkshim").joinpath("output/schema/status-1.json").read_text())
 
 
 @pytest.fixture
@@ -66,19 +66,3 @@ def smbd_copy(folder: Path) -> Path:
     program = folder / f"smbd-{folder.name[-8:]}"
     shutil.copy(shutil.which("smbd", path="/usr/sbin:/usr/local/sbin"), program)
     return program
-
-
-@pytest.fixture(scope="session")
-def compile_c(build_folder: Path) -> Callable[..., Path]:
-    """compile_c("name", source text or file, *flags): a program or library in C."""
-    require("cc")
-
-    def build(name: str, source: str | Path, *flags: str) -> Path:
-        out = build_folder / name
-        if isinstance(source, str):
-            text, source = source, build_folder / f"{name}.c"
-            source.write_text(text)
-        processes.run(["gcc", "-O1", "-Wall", "-Werror", str(source), "-o", str(out), *flags])
-        return out
-
-    return build

@@ -7,7 +7,7 @@ from pathlib import Path
 from harness.preload import Shim
 
 import nlinkshim
-from nlinkshim.processes.look import Process, installed_shim, look
+from nlinkshim.engines.status.inspect import Process, installed_shim, look
 
 
 def see(pid: int) -> Process:

@@ -18,11 +18,11 @@ from harness import processes
 from harness.preload import Shim, bare
 from seeing import is_asleep, see, state
 
-from nlinkshim.processes import look as looking
-from nlinkshim.processes.elf import Image, MalformedError
-from nlinkshim.processes.memory import Memory, parse_maps, read_small
-from nlinkshim.processes.run import Survey
-from nlinkshim.state import LAYOUT, MAGIC, SYMBOL, StateError, parse_state, state_size
+from nlinkshim.elf.image import Image, MalformedError
+from nlinkshim.elf.memory import Memory, parse_maps, read_small
+from nlinkshim.engines.status import inspect as looking
+from nlinkshim.engines.status.status import Survey
+from nlinkshim.shim.state import LAYOUT, MAGIC, SYMBOL, StateError, parse_state, state_size
 
 SOURCE = Path(__file__).with_name("hostile.c")
 VALID = (
@@ -69,7 +69,7 @@ def test_a_fake_state(fake: str, start, compile_c):
 
 
 def test_control_characters_do_not_reach_the_terminal(start, compile_c):
-    from nlinkshim.processes.report import as_text
+    from nlinkshim.engines.status.report import as_text
 
     source = DECLARED + VALID + r'.version = "0.1.0", .configured = 1, .scope = "/\x1b[2J\xff", };'
     found = see(start({**bare(), "LD_PRELOAD": str(compile_c("escaping.so", source, "-shared", "-fPIC"))}))

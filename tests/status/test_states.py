@@ -16,7 +16,7 @@ from harness.preload import Shim, bare
 from seeing import other_build, see
 
 import nlinkshim as package
-from nlinkshim.processes.look import Installed, look
+from nlinkshim.engines.status.inspect import Installed, look
 
 SLEEP = "import time; print('ready', flush=True); time.sleep(60)"
 

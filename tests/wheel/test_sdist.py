@@ -28,7 +28,7 @@ LEFTOVERS = (
     "nlinkshim/libnlinkshim.so",
     "nlinkshim/_walker.abi3.so",
     "nlinkshim/__pycache__/errors.cpython-310.pyc",
-    "nlinkshim/report/schema/.verify-1.json.swp",
+    "nlinkshim/output/schema/.verify-1.json.swp",
     "tests/.pytest_cache/README.md",
     "tests/.hypothesis/examples/1",
 )

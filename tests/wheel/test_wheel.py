@@ -36,7 +36,6 @@ def test_the_tag_is_one_platform_and_every_python(wheel: Path):
 def test_both_native_parts_are_in_platlib(archive: zipfile.ZipFile):
     names = archive.namelist()
     assert {SHIM, WALKER} <= set(names)
-    assert [name for name in names if ".data/" in name] == []
     (metadata,) = [name for name in names if name.endswith(".dist-info/WHEEL")]
     assert b"Root-Is-Purelib: false" in archive.read(metadata)
 
@@ -48,9 +47,17 @@ def test_the_whole_package_is_packed(archive: zipfile.ZipFile):
     assert files <= set(archive.namelist())
 
 
+def test_the_documentation_is_packed(archive: zipfile.ZipFile):
+    """Pages, manual and completions, where an environment's share/ has them; nothing that could be run."""
+    share = {name.split(".data/data/share/")[1] for name in archive.namelist() if ".data/" in name}
+    assert {f"doc/nlinkshim/{page.name}" for page in (ROOT / "docs").glob("*.md")} < share
+    assert {f"man/man1/{page.name}" for page in (ROOT / "docs/man").glob("*.1")} < share
+    assert {path.split("/")[0] for path in share} == {"doc", "man", "bash-completion", "zsh", "fish"}
+
+
 def test_nothing_else_is_packed(archive: zipfile.ZipFile):
     tops = {name.split("/")[0] for name in archive.namelist()}
-    assert {top for top in tops if not top.endswith(".dist-info")} == {"nlinkshim"}
+    assert {top for top in tops if not top.endswith((".dist-info", ".data"))} == {"nlinkshim"}
     suffixes = {Path(name).suffix for name in archive.namelist() if name.startswith("nlinkshim/")}
     assert suffixes <= {".py", ".pyi", ".so", ".typed", ".json", ".j2"}
 
@@ -80,3 +87,5 @@ def test_installed_outside_the_checkout(wheel: Path, folder: Path):
     ).stdout.split()
     assert packed == version == importlib.metadata.version("nlinkshim")
     assert Path(path) == Path(site) / SHIM
+    page = processes.run([str(python), "-I", "-m", "nlinkshim", "help", "limits"], env=bare(), cwd=folder)
+    assert page.stdout == (ROOT / "docs/limits.md").read_text()

@@ -1,5 +1,0 @@
-"""doctor: the host or container around the mount, and the command that mends each finding.
-
-run.doctor is the entry. Nothing is imported here: child processes without site packages start from this
-package too.
-"""

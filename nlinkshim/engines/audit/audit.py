@@ -1,0 +1,202 @@
+"""audit itself: the facts of one program, from its file and those of its libraries. Nothing is executed."""
+
+from __future__ import annotations
+
+import contextlib
+import errno
+import os
+import stat
+from dataclasses import dataclass, field
+
+from nlinkshim import arguments
+from nlinkshim.elf.file import DamagedError, NotElfError, read_elf
+from nlinkshim.engines.audit import rules
+from nlinkshim.engines.audit.closure import find_closure
+from nlinkshim.engines.audit.loader import Libc, Loaded, choose_loader
+from nlinkshim.engines.audit.rules import Finding, Privileges, Severity, Verdict
+from nlinkshim.engines.audit.script import interpreter, look_up
+from nlinkshim.errors import IncompleteError, RefusedError, UsageError
+from nlinkshim.rootfs import RootFs
+from nlinkshim.shim.coverage import Shim, read_shim, stat_imports
+from nlinkshim.shim.preload import shim_path
+
+_MAX_SCRIPTS = 4  # as the kernel
+
+
+@dataclass(frozen=True)
+class ProgramAudit:
+    """What was found of one program. Paths are as seen inside the root; `path` is as given."""
+
+    path: str
+    machine: str
+    libc: Libc
+    verdict: Verdict
+    objects: list[str] = field(default_factory=list)  # the program first, as the loader finds them
+    imports: dict[str, list[str]] = field(default_factory=dict)  # entry point -> objects
+    uncovered: list[str] = field(default_factory=list)  # entry points
+    findings: list[Finding] = field(default_factory=list)  # gravest first
+    plug_ins: int = 0  # of the objects, those that DT_NEEDED does not lead to
+
+    @property
+    def grave(self) -> list[Finding]:
+        """The findings that the verdict stands on; none if it is reachable."""
+        return [finding for finding in self.findings if finding.severity is not Severity.INFO]
+
+    def require_reachable(self) -> None:
+        """Refuse a program in which no preload could work.
+
+        Raises:
+            RefusedError: with the gravest reason and its remedy.
+        """
+        if self.verdict is Verdict.UNREACHABLE:
+            first = self.grave[0]
+            remedy = f"; {first.remedy}" if first.remedy else ""
+            raise RefusedError(f"{self.path} is out of a preload's reach: {first.reason}{remedy}")
+
+
+def audit(
+    program: str | os.PathLike[str],
+    root: str | os.PathLike[str] = "/",
+    shim: str | os.PathLike[str] | None = None,
+) -> ProgramAudit:
+    """Whether a preload would reach the stat calls of `program`, read from its files alone.
+
+    `program` is a path inside `root` (an image's root file system), or a name to look up there. `shim` is the
+    file to be preloaded (default: the installed one; for a foreign program in an image, its own wheel's).
+
+    Raises:
+        UsageError: there is no such program, `root` is no folder, or an argument is no path.
+        IncompleteError: it cannot be read.
+        NotLoadedError: there is no shim, or `shim` is none.
+    """
+    given = arguments.path_text("program", program)
+    inside = RootFs(arguments.path("root", root))
+    chosen = read_shim(shim_path() if shim is None else arguments.path("shim", shim))
+    work = _Audit(inside, chosen, shim is not None or inside.is_this_machine)
+    work.look_at(_locate(given, inside))
+    found = rules.gravest_first(work.findings)
+    return ProgramAudit(
+        path=given,
+        machine=work.machine,
+        libc=work.libc,
+        verdict=rules.judge(found),
+        objects=[loaded.path for loaded in work.objects],
+        imports=work.imports,
+        uncovered=rules.uncovered(work.imports, chosen.covers),
+        findings=found,
+        plug_ins=sum(loaded.plug_in for loaded in work.objects),
+    )
+
+
+def _locate(given: str, root: RootFs) -> str:
+    path = os.path.abspath(given) if root.is_this_machine else "/" + given.lstrip("/")
+    if "/" not in given and not root.is_file(path):
+        path = look_up(given, root) or path
+    try:
+        root.open_file(path).close()
+    except OSError as error:
+        where = "" if root.is_this_machine else f" (in {root})"
+        kind = IncompleteError if error.errno in (errno.EACCES, errno.EPERM, errno.EIO) else UsageError
+        what = "does not exist" if error.errno == errno.ENOENT else error.strerror
+        raise kind(f"{given}{where}: {what}") from error
+    return path
+
+
+class _Audit:
+    """The facts as they come in."""
+
+    def __init__(self, root: RootFs, shim: Shim, shim_is_chosen: bool) -> None:
+        self.root = root
+        self.shim = shim
+        self.shim_is_chosen = shim_is_chosen
+        self.machine = "unknown"
+        self.libc: Libc = "none"
+        self.objects: list[Loaded] = []
+        self.imports: dict[str, list[str]] = {}
+        self.findings: list[Finding] = []
+
+    def look_at(self, path: str) -> None:
+        path = self.behind_scripts(path)
+        try:
+            with self.root.open_file(path) as file:
+                elf = read_elf(file, exports=True)
+        except OSError as error:
+            self.findings.append(rules.error("unreadable", path, f"it cannot be read: {error.strerror}"))
+            return
+        except NotElfError:
+            reason = "it is neither an ELF program nor a script: no loader takes part"
+            self.findings.append(rules.error("not-elf", path, reason))
+            return
+        except DamagedError as error:
+            reason = f"the file is damaged: {error}"
+            self.findings.append(rules.error("damaged", path, reason, "install it again"))
+            return
+        self.machine = elf.machine.name
+        self.findings += rules.on_privileges(path, _privileges(self.root, path))
+        self.findings += rules.on_kind(path, elf)
+        self.findings += rules.on_machine(path, elf.machine, self.shim, self.shim_is_chosen)
+        self.look_at_closure(Loaded(path, elf))
+
+    def behind_scripts(self, path: str) -> str:
+        """The program that runs a script; `path` itself if it is none."""
+        for _ in range(_MAX_SCRIPTS):
+            try:
+                behind = interpreter(path, self.root)
+            except OSError:
+                return path
+            if behind is None:
+                return path
+            self.findings.append(
+                rules.info(
+                    "script",
+                    path,
+                    f"it is a script: what is audited is {behind}, which runs it; a preload is inherited by"
+                    " what it starts",
+                    "audit the programs that it starts",
+                )
+            )
+            path = behind
+        return path
+
+    def look_at_closure(self, program: Loaded) -> None:
+        self.objects = [program]
+        self.imports = stat_imports(self.objects)
+        interpreter_path = program.elf.interpreter
+        if interpreter_path is None:
+            return
+        loader = choose_loader(interpreter_path, program.elf.machine, self.root)
+        self.libc = loader.libc
+        try:
+            self.root.open_file(interpreter_path).close()
+        except OSError as error:
+            self.findings.append(
+                rules.error(
+                    "loader-missing",
+                    program.path,
+                    f"its loader {interpreter_path} cannot be opened ({error.strerror}): it cannot start",
+                    f"install the C library for {program.elf.machine.name}",
+                )
+            )
+            return
+        closure = find_closure(program, loader, self.root)
+        self.objects = closure.objects
+        self.imports = stat_imports(self.objects)
+        self.findings += rules.on_loader(program.path, interpreter_path, loader.libc)
+        self.findings += rules.on_missing(closure.missing)
+        self.findings += rules.on_coverage(program, self.imports, self.shim)
+        self.findings += rules.on_objects(closure, loader.libc)
+
+
+def _privileges(root: RootFs, path: str) -> Privileges:
+    host = root.host(path)
+    status = os.stat(host)  # noqa: PTH116
+    mode = status.st_mode
+    capabilities = False
+    with contextlib.suppress(OSError):  # the file system has no such attributes
+        capabilities = bool(os.getxattr(host, "security.capability"))
+    return Privileges(
+        setuid=status.st_uid if mode & stat.S_ISUID else None,
+        # without execution by the group the bit once meant mandatory locking
+        setgid=status.st_gid if mode & stat.S_ISGID and mode & stat.S_IXGRP else None,
+        capabilities=capabilities,
+    )

@@ -1,0 +1,70 @@
+"""doctor itself: the checks of the table, one after the other."""
+
+from __future__ import annotations
+
+import errno
+import os
+import pwd
+from collections.abc import Iterator
+
+from nlinkshim import arguments
+from nlinkshim.engines.doctor.checks import CHECKS
+from nlinkshim.engines.doctor.context import Context
+from nlinkshim.engines.doctor.result import Finding
+from nlinkshim.errors import UsageError
+
+TIMEOUT_SECONDS = 10.0
+
+
+def doctor(
+    path: str | os.PathLike[str] | None = None,
+    *,
+    timeout: float = TIMEOUT_SECONDS,
+    user: str | None = None,
+) -> list[Finding]:
+    """Check this host or container, and the mount at `path` if one is given.
+
+    `timeout` is for each call on the mount, in seconds; after one that hangs no other is made. `user` is a
+    name or uid as whom access is tried.
+
+    Raises:
+        UsageError: the path does not exist or is no folder, the user is unknown, this user may not become it,
+        or an argument is of another type or out of range.
+    """
+    return list(findings(path, timeout=timeout, user=user))
+
+
+def findings(
+    path: str | os.PathLike[str] | None = None,
+    *,
+    timeout: float = TIMEOUT_SECONDS,
+    user: str | None = None,
+) -> Iterator[Finding]:
+    """As doctor(), each as soon as it is known."""
+    arguments.seconds("--timeout", timeout)
+    absolute = None if path is None else os.path.abspath(arguments.path_text("path", path))
+    context = Context(absolute, timeout, None if user is None else _uid(user))
+    if absolute is not None:
+        for step in context.look.steps.values():
+            if step.error in _NO_FOLDER:
+                raise UsageError(f"{path}: {_NO_FOLDER[step.error]}")
+    for check in CHECKS:
+        for answer in check.run(context):
+            yield Finding(check.id, **vars(answer))
+
+
+_NO_FOLDER = {
+    errno.ENOENT: "does not exist",
+    errno.ENOTDIR: "is not a folder; give a mount or a folder of it",
+}
+
+
+def _uid(user: str) -> int:
+    arguments.text("--user", user)
+    try:
+        uid = int(user) if user.isdecimal() else pwd.getpwnam(user).pw_uid
+    except (KeyError, ValueError):  # ValueError: a zero byte, or too many digits
+        raise UsageError(f"--user {arguments.shown(user)}: there is no such user") from None
+    if uid != os.geteuid() and os.geteuid() != 0:
+        raise UsageError(f"--user {user}: only root can look as another user")
+    return uid

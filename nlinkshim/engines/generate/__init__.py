@@ -1,0 +1,1 @@
+"""generate: a Samba container that uses the shim, and compose or Kubernetes around it."""

@@ -1,0 +1,95 @@
+"""How the processes of status are shown."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Mapping, Sequence
+from dataclasses import asdict
+
+from nlinkshim.engines.status.inspect import Process
+from nlinkshim.engines.status.status import Survey
+from nlinkshim.output.json import document
+from nlinkshim.output.text import GREEN, RED, YELLOW, coloured, printable
+
+SCHEMA = "nlinkshim.status/1"
+
+HEADS = ("PID", "PROCESS", "SHIM", "VERSION", "SCOPE", "CORRECTED", "LEFT ALONE")
+NUMBERS = {0, 5, 6}  # columns
+STATE_COLUMN = 2
+
+
+def as_json(survey: Survey) -> str:
+    """The document of schema nlinkshim.status/1."""
+    return document(SCHEMA, processes=[asdict(process) for process in survey.processes])
+
+
+def as_text(survey: Survey, before: Survey | None = None) -> str:
+    """A table, children below their parents; then what is wrong with each. `before`: also how counters grew
+    since. Empty if there is no process."""
+    if not survey.processes:
+        return ""
+    earlier = {process.pid: process for process in before.processes} if before else {}
+    rows = [HEADS]
+    colours = [""]
+    ordered = list(tree(survey.processes))
+    for depth, process in ordered:
+        word, colour = _state(process)
+        colours.append(colour)
+        rows.append(
+            (
+                str(process.pid),
+                "  " * depth + printable(process.name),
+                word,
+                process.shim_version or "-",
+                printable(process.scope or "-"),
+                _counter("corrected", process, earlier),
+                _counter("left_alone", process, earlier),
+            )
+        )
+    widths = [max(len(row[column]) for row in rows) for column in range(len(HEADS))]
+    lines = [_line(row, widths, colour) for row, colour in zip(rows, colours, strict=True)]
+    for _, process in ordered:
+        if process.problem:
+            lines.append(f"{process.pid}: {printable(process.problem)}")
+    return "\n".join(lines)
+
+
+def tree(processes: Sequence[Process]) -> Iterator[tuple[int, Process]]:
+    """Each process with its depth, a parent before its children. Parents that do not match leave none out."""
+    pids = {process.pid for process in processes}
+    children: dict[int, list[Process]] = {}
+    for process in processes:
+        parent = process.ppid if process.ppid in pids and process.ppid != process.pid else 0
+        children.setdefault(parent, []).append(process)
+
+    waiting = [(0, process) for process in reversed(children.pop(0, []))]
+    while waiting:
+        depth, process = waiting.pop()
+        yield depth, process
+        waiting += [(depth + 1, child) for child in reversed(children.pop(process.pid, []))]
+    for rest in children.values():  # parents given anew while we looked: a ring
+        yield from ((0, process) for process in rest)
+
+
+def _state(process: Process) -> tuple[str, str]:
+    if process.mapped is None:
+        return "unknown", YELLOW
+    if process.effective:
+        return "effective", YELLOW if process.problem else GREEN
+    return ("ineffective" if process.mapped else "missing"), RED
+
+
+def _counter(name: str, process: Process, earlier: Mapping[int, Process]) -> str:
+    value = getattr(process, name)
+    if value is None:
+        return "-"
+    then = getattr(earlier[process.pid], name) if process.pid in earlier else None
+    grown = f" (+{value - then:,})" if then is not None and value > then else ""
+    return f"{value:,}{grown}"
+
+
+def _line(row: Sequence[str], widths: Sequence[int], colour: str) -> str:
+    cells = []
+    for column, (cell, width) in enumerate(zip(row, widths, strict=True)):
+        padded = cell.rjust(width) if column in NUMBERS else cell.ljust(width)
+        cells.append(coloured(padded, colour) if colour and column == STATE_COLUMN else padded)
+    return "  ".join(cells).rstrip()

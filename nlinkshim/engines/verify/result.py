@@ -1,0 +1,64 @@
+"""The result of verify for one path."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from typing import NamedTuple
+
+from nlinkshim.engines.verify.judge import Facts, Judgement, Sample, Verdict, Walk, below
+from nlinkshim.errors import ExitCode
+
+
+class MountResult(NamedTuple):
+    """What verify found at one path. Counts are entries, the root among them, unless said otherwise; each
+    that was looked at is judged, unsettled, vanished or among the errors."""
+
+    path: str  # as given
+    verdict: Verdict
+    fstype: str  # as in mountinfo
+    mount_point: str | None  # where that mount is; None: not known
+    scope: str  # of the shim, as it told
+    entries: int
+    judged: int
+    lies: int  # live, and with a count of 0
+    corrected: int  # of the lies, right in every answer
+    left: int  # of the lies, still 0 under the shim
+    wrong: int  # changed by the shim as they must not be
+    moved: int  # judged, while other fields changed by themselves
+    unsettled: int  # count or type never stood still
+    vanished: int  # not there when it was their turn
+    ghosts: int  # of these, still listed and still not there
+    endless: int  # folders whose listing goes round: read once, and left
+    errors: int  # could not be read
+    unread: Mapping[str, int]  # the same by the name of the errno
+    transient: int  # calls that failed, and worked when they were repeated
+    closely: int  # compared by all entry points, and with the daemon asked afresh
+    limited: bool  # it ended at max_entries, and there was more
+    mounts_below: int  # other file systems mounted below the path, not entered
+    mounts_below_paths: tuple[
+        str, ...
+    ]  # the same by path below the path; a part of them if they are very many
+    seconds: float  # wall time
+    cause: str | None
+    remedy: str | None  # in words
+    command: str | None  # the line for `sh` that does what the remedy says, or begins it
+    partial: bool  # the verdict stands, but not everything could be judged
+    samples: tuple[Sample, ...] = ()
+
+    @property
+    def exit_code(self) -> ExitCode:
+        """The verdict's, but 3 for lies that were all corrected where something could not be judged."""
+        return max(self.verdict.exit_code, ExitCode.INCOMPLETE if self.partial else ExitCode.WELL)
+
+
+def result_of(walk: Walk, facts: Facts, judgement: Judgement, seconds: float) -> MountResult:
+    counted = {name: getattr(walk, name) for name in MountResult._fields if name in Walk._fields}
+    return MountResult(
+        **{**counted, "limited": bool(walk.limited), "mounts_below_paths": below(walk, facts.path)},
+        path=facts.path,
+        fstype=facts.fstype,
+        mount_point=facts.mount.path if facts.mount else None,
+        scope=walk.shim_scope,
+        seconds=seconds,
+        **judgement._asdict(),
+    )

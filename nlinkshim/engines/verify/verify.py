@@ -1,0 +1,149 @@
+"""verify itself: one walk a path, and what it means. The mount is touched by the worker only."""
+
+from __future__ import annotations
+
+import errno
+import os
+import time
+from collections.abc import Iterable, Sequence
+from pathlib import Path
+from typing import Any, NamedTuple
+
+from nlinkshim import arguments
+from nlinkshim._walker import lib
+from nlinkshim.engines.verify.judge import Facts, Walk, judge
+from nlinkshim.engines.verify.result import MountResult, result_of
+from nlinkshim.engines.verify.supervise import Progress, walk_under_shim
+from nlinkshim.errors import IncompleteError, UsageError
+from nlinkshim.mounts.table import mount_of, mount_with_id, read_mounts
+from nlinkshim.shim.preload import check_machine, checked_scope, preload_environment, shim_path
+
+# Threads wait for the daemon most of the time: far more of them than cores pay.
+DEFAULT_JOBS = 32
+
+
+class Options(NamedTuple):
+    """How to walk. `timeout` is how many seconds one call may take; `one_file_system` off walks what is
+    mounted below a path too, each mount with a result of its own; `plain` says that the paths are meant
+    though no FUSE file system is mounted there."""
+
+    jobs: int = DEFAULT_JOBS
+    one_file_system: bool = True
+    thorough: bool = False
+    every_entry_point: bool = False
+    sample: int = 1024
+    max_entries: int = 0
+    exclude: tuple[str, ...] = ()
+    timeout: float = 30.0
+    scope: str | None = None
+    shim: Path | None = None
+    plain: bool = False
+
+    def check(self) -> None:
+        """Raises UsageError for what is out of range."""
+        limits = {"jobs": (1, lib.WALK_MAX_JOBS), "sample": (1, 2**31), "max_entries": (0, 2**63)}
+        for name, (least, most) in limits.items():
+            arguments.number(f"--{name.replace('_', '-')}", getattr(self, name), least, most)
+        arguments.seconds("--timeout", self.timeout)
+        for pattern in self.patterns:
+            arguments.text("--exclude", pattern)
+        if self.shim is not None:
+            arguments.path("--shim", self.shim)
+        if self.scope is not None:
+            checked_scope(self.scope)
+
+    @property
+    def patterns(self) -> tuple[str, ...]:
+        """`exclude`, of which a str is one."""
+        if isinstance(self.exclude, str):
+            return (self.exclude,)
+        if not isinstance(self.exclude, tuple | list):
+            raise UsageError(f"--exclude {arguments.shown(self.exclude)}: give patterns")
+        return tuple(self.exclude)
+
+
+def verify(
+    paths: str | os.PathLike[str] | Sequence[str | os.PathLike[str]],
+    options: Options | None = None,
+    progress: Progress | None = None,
+) -> list[MountResult]:
+    """Walk each path and compare raw with interposed answers. A result a path, and one for each mount below
+    it where `options.one_file_system` is off.
+
+    `progress` is called about 20 times a second with the entries and lies counted so far.
+
+    Raises:
+        UsageError: a path does not exist or is no folder, or an option is out of range.
+        NotLoadedError: the loader did not inject the shim, or it is another version.
+        IncompleteError: there is no /proc.
+    """
+    waiting = _given(paths)
+    options = Options() if options is None else options
+    if not isinstance(options, Options):
+        raise UsageError(
+            f"options: {arguments.shown(options)} is none; give nlinkshim.engines.verify.verify.Options"
+        )
+    options.check()
+    options = options._replace(exclude=options.patterns)
+    if not Path("/proc/self/mountinfo").exists():
+        raise IncompleteError(
+            "there is no /proc, where the kernel lists the mounts: mount -t proc proc /proc"
+        )
+    shim = shim_path() if options.shim is None else arguments.path("--shim", options.shim)
+    check_machine(shim)
+    results = []
+    while waiting:
+        path = waiting.pop(0)
+        result, interrupted = _verify_one(path, options, shim, progress)
+        results.append(result)
+        if interrupted:
+            break
+        if not options.one_file_system:
+            waiting[:0] = result.mounts_below_paths
+    return results
+
+
+def _given(paths: Any) -> list[str]:
+    """The paths; one alone is never taken for its letters."""
+    many = [paths] if isinstance(paths, str | bytes | os.PathLike) else paths
+    if not isinstance(many, Iterable):
+        raise UsageError(f"paths: {arguments.shown(paths)} is none; give one or more")
+    given = [arguments.path_text("paths", path) for path in many]
+    if not given:
+        raise UsageError("paths: none is given")
+    return given
+
+
+def _verify_one(
+    path: str, options: Options, shim: Path, progress: Progress | None
+) -> tuple[MountResult, bool]:
+    begin = time.monotonic()
+    environment = preload_environment(scope=options.scope, shim=shim)
+    walk = walk_under_shim(path, options, environment, shim, progress)
+    if walk.root_error in _NO_FOLDER:
+        raise UsageError(f"{path}: {_NO_FOLDER[walk.root_error]}")
+    facts = _facts(path, walk, options)
+    if walk.root_is_file and not (facts.mount and facts.mount.path == walk.root_real_path):
+        raise UsageError(f"{path}: {_NO_FOLDER[errno.ENOTDIR]}")
+    seconds = round(time.monotonic() - begin, 3)
+    return result_of(walk, facts, judge(walk, facts), seconds), walk.interrupted
+
+
+_NO_FOLDER = {
+    errno.ENOENT: "does not exist",
+    errno.ENOTDIR: "is not a folder; give a mount or a folder of it",
+}
+
+
+def _facts(path: str, walk: Walk, options: Options) -> Facts:
+    """The mount is the one that the walk stood on, which another at the same path never stands for. By the
+    path's text only where the kernel did not tell, and no link led elsewhere."""
+    mounts = read_mounts()
+    mount = None
+    if walk.root_mount_id:
+        mount = mount_with_id(mounts, walk.root_mount_id)
+    elif walk.root_path_is_literal:
+        mount = mount_of(os.path.abspath(path), mounts)
+    return Facts(
+        path, mount, mounts, os.geteuid(), options.timeout, options.plain, excluding=bool(options.exclude)
+    )

@@ -1,5 +1,0 @@
-"""status: which live processes have the shim, and does it work there?
-
-run.status is the entry. Nothing is imported here: child processes without site packages start from this
-package too.
-"""
