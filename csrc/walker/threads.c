@@ -9,7 +9,7 @@ enum {
     SLOW_PART = 100000, /* of a listing ... */
     SLOW_NAME = 2000,   /* ... and for each of its names */
 
-    SLOWER_PART = 10 * 1000000,    /* the first one of the next folder is to be small ... */
+    SLOWER_NAME = 500000,          /* the first part of the next folder is to be small ... */
     SLOWEST_PART = 1000 * 1000000, /* ... and none larger, or it might be taken for a hang */
 };
 
@@ -63,7 +63,7 @@ void part_read(struct worker *worker, struct part *part, unsigned names)
 {
     start_all_if(worker->walk, part->took > SLOW_PART + (int64_t)names * SLOW_NAME);
     if (!part->further)
-        worker->slow_listings = part->took > SLOWER_PART;
+        worker->slow_listings = part->took > ((int64_t)names + 1) * SLOWER_NAME;
     part->further = true;
     if (part->size < LISTING_SIZE && part->took < SLOWEST_PART)
         part->size *= 2;

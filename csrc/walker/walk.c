@@ -393,7 +393,7 @@ void walk_run(struct walk_report *report, const char *root, const struct walk_op
     pthread_mutex_init(&walk.tally.mutex, NULL);
     pthread_cond_init(&walk.change, NULL);
     for (uint32_t i = 0; i < jobs; i++)
-        workers[i] = (struct worker){&walk, &report->slots[i], 0, true};
+        workers[i] = (struct worker){&walk, &report->slots[i], 0, i == 0};
     report->slot_count = jobs;
     report->phase = WALK_WALKING;
 

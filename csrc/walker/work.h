@@ -49,7 +49,7 @@ struct worker {
     struct walk *walk;
     struct walk_slot *slot;
     unsigned nested;
-    bool slow_listings; /* the first part of the last one was; true before the first */
+    bool slow_listings; /* the first part of the last one was; true before the root's */
 };
 
 /* Hand work to the other threads. Returns false where the caller is to do it: the stack, or memory, is full. */
