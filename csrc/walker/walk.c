@@ -8,21 +8,17 @@
 #include <stdlib.h>
 #include <string.h>
 #include <sys/syscall.h>
-#include <time.h>
 #include <unistd.h>
 
 #include "gone.h"
 #include "listing.h"
-#include "work.h"
+#include "threads.h"
 
 enum {
-    LISTING_SIZE = 32 * 1024,
     BATCH_BYTES = 4096, /* of names, terminated, one behind the other */
     BATCH_NAMES = 64,
     BATCH_NAMES_WHEN_IDLE = 8, /* threads wait for work: share it out more finely */
-    PACE_NAMES = 8,            /* the time is taken this often ... */
-    SLOW_NANOSECONDS = 50000,  /* ... and an entry that takes longer waits for a daemon: more threads pay */
-    THREAD_STACK = 256 * 1024, /* fts and nftw want some */
+    PACE_NAMES = 8, /* the time is taken this often */
     ALWAYS_CLOSELY = 16,
     CONVINCED = 64, /* this many wrong entries: further ones need less proof */
 };
@@ -180,29 +176,6 @@ static void look_at(struct worker *worker, struct folder *folder, const char *na
         tally_error(&walk->tally, folder->path, name, ENAMETOOLONG);
 }
 
-static void *run_worker(void *data);
-
-/* Have `wanted` threads at work. */
-static void start_threads(struct walk *walk, uint32_t wanted)
-{
-    pthread_attr_t attributes;
-    pthread_attr_init(&attributes);
-    pthread_attr_setstacksize(&attributes, THREAD_STACK);
-    pthread_mutex_lock(&walk->mutex);
-    while (walk->started < wanted && pthread_create(&walk->threads[walk->started], &attributes, run_worker,
-                                                    &walk->workers[walk->started]) == 0)
-        __atomic_store_n(&walk->started, walk->started + 1, __ATOMIC_RELAXED);
-    pthread_mutex_unlock(&walk->mutex);
-    pthread_attr_destroy(&attributes);
-}
-
-static int64_t nanoseconds(void)
-{
-    struct timespec now;
-    clock_gettime(CLOCK_MONOTONIC, &now);
-    return now.tv_sec * INT64_C(1000000000) + now.tv_nsec;
-}
-
 static void look_at_batch(struct worker *worker, struct folder *folder, const char *names, unsigned count)
 {
     struct walk *walk = worker->walk;
@@ -211,8 +184,8 @@ static void look_at_batch(struct worker *worker, struct folder *folder, const ch
     for (unsigned done = 0; done < count && !stopped(walk); done++, names += strlen(names) + 1) {
         if (done % PACE_NAMES == 0 && __atomic_load_n(&walk->started, __ATOMIC_RELAXED) < walk->jobs) {
             int64_t now = nanoseconds();
-            if (begin && now - begin > PACE_NAMES * SLOW_NANOSECONDS)
-                start_threads(walk, walk->jobs);
+            if (begin)
+                entries_took(walk, now - begin, PACE_NAMES);
             begin = now;
         }
         look_at(worker, folder, names);
@@ -249,17 +222,23 @@ static void tally_folder(struct walk *walk, const char *path, int fd, int error)
     tally_error(&walk->tally, path, "", error);
 }
 
-static void read_names(struct worker *worker, struct folder *folder, char *listing, struct batch *batch)
+/* `part` began with the opening of the folder. */
+static void read_names(struct worker *worker, struct folder *folder, struct part part, char *listing,
+                       struct batch *batch)
 {
     struct walk *walk = worker->walk;
     struct listing_mark mark = {0};
-    for (;;) {
+    for (;; part.begin = nanoseconds()) {
+        unsigned names = 0;
         show_folder(worker->slot, folder->path);
-        long size = syscall(SYS_getdents64, folder->fd, listing, LISTING_SIZE);
+        long size = syscall(SYS_getdents64, folder->fd, listing, part.size);
+        part.took = nanoseconds() - part.begin;
         if (size < 0)
             tally_folder(walk, folder->path, folder->fd, errno);
-        if (size <= 0 || stopped(walk))
+        if (size <= 0 || stopped(walk)) {
+            part_read(worker, &part, 0);
             break;
+        }
         const struct record *record = NULL;
         for (long at = 0; at < size;) {
             record = (const struct record *)(listing + at);
@@ -274,7 +253,11 @@ static void read_names(struct worker *worker, struct folder *folder, char *listi
             memcpy(batch->names + batch->size, name, length);
             batch->size += length;
             batch->count++;
+            names++;
         }
+        part_read(worker, &part, names);
+        if (worker->slow_listings && __atomic_load_n(&walk->idle, __ATOMIC_RELAXED))
+            flush(worker, folder, batch);
         if (listing_goes_round(&mark, record)) {
             tally_endless(&walk->tally, folder->path);
             break;
@@ -316,13 +299,14 @@ static void read_folder(struct worker *worker, const char *path)
     batch->count = 0;
     batch->size = 0;
     show_folder(worker->slot, path);
+    struct part part = part_begin(worker);
     folder->fd = open_folder(walk, worker->slot, path);
     if (folder->fd < 0) {
         tally_folder(walk, path, -1, errno);
         goto out;
     }
     worker->nested++;
-    read_names(worker, folder, listing, batch);
+    read_names(worker, folder, part, listing, batch);
     worker->nested--;
     release(worker, folder);
     folder = NULL;
@@ -402,13 +386,14 @@ void walk_run(struct walk_report *report, const char *root, const struct walk_op
         .threads = threads,
         .jobs = jobs,
         .started = 1,
+        .run = run_worker,
     };
 
     pthread_mutex_init(&walk.mutex, NULL);
     pthread_mutex_init(&walk.tally.mutex, NULL);
     pthread_cond_init(&walk.change, NULL);
     for (uint32_t i = 0; i < jobs; i++)
-        workers[i] = (struct worker){&walk, &report->slots[i], 0};
+        workers[i] = (struct worker){&walk, &report->slots[i], 0, i == 0};
     report->slot_count = jobs;
     report->phase = WALK_WALKING;
 
@@ -417,10 +402,9 @@ void walk_run(struct walk_report *report, const char *root, const struct walk_op
     if (report->root_error == 0 && !report->root_is_file) {
         enter(&workers[0], "");
         uint32_t processors = (uint32_t)sysconf(_SC_NPROCESSORS_ONLN);
-        start_threads(&walk, processors < jobs ? processors : jobs);
+        threads_start(&walk, processors);
         run_worker(&workers[0]);
-        while (walk.started > 1)
-            pthread_join(threads[--walk.started], NULL);
+        threads_join(&walk);
         close(walk.root_fd);
     }
     points_free(&walk.points);

@@ -39,16 +39,17 @@ struct walk {
     struct work *folders, *batches; /* batches first: they hold folders open */
     unsigned folder_count, batch_count, busy, idle;
 
-    /* As many threads as processors at first, all of them once entries are seen to be slow. */
     struct worker *workers;
     pthread_t *threads;
     uint32_t jobs, started; /* the caller's own thread is one of them */
+    void *(*run)(void *worker);
 };
 
 struct worker {
     struct walk *walk;
     struct walk_slot *slot;
     unsigned nested;
+    bool slow_listings; /* the first part of the last one was; true before the root's */
 };
 
 /* Hand work to the other threads. Returns false where the caller is to do it: the stack, or memory, is full. */

@@ -4,9 +4,8 @@ from __future__ import annotations
 
 import argparse
 import re
-import shutil
-import textwrap
 from collections.abc import Sequence
+from functools import partial
 from typing import Any, NoReturn
 
 from nlinkshim.arguments import guess
@@ -22,8 +21,8 @@ exit codes: 0 all well, 1 the check found something wrong, 2 wrong usage,
 class Formatter(argparse.RawDescriptionHelpFormatter):
     """Paragraphs are filled to the width; an indented line is a row of a list and stays one."""
 
-    def __init__(self, prog: str) -> None:
-        super().__init__(prog, width=min(WIDTH, shutil.get_terminal_size().columns))
+    def __init__(self, prog: str, width: int = WIDTH) -> None:
+        super().__init__(prog, width=width)
 
     def _fill_text(self, text: str, width: int, indent: str) -> str:
         return "\n".join(f"{indent}{line}" for line in filled(text, width - len(indent)))
@@ -31,6 +30,8 @@ class Formatter(argparse.RawDescriptionHelpFormatter):
 
 def filled(text: str, width: int) -> list[str]:
     """Lines of at most `width` columns, as far as words allow."""
+    import textwrap
+
     lines: list[str] = []
     for part in re.findall(r"(?:^ .*$)|(?:^$)|(?:^[^ \n].*$\n?)+", text, re.MULTILINE):
         row = re.match(r"( +\S+ {2,})?( *)", part)
@@ -44,6 +45,13 @@ class Parser(argparse.ArgumentParser):
 
     def __init__(self, prog: str, description: str | None) -> None:
         super().__init__(prog=prog, description=description, epilog=EPILOG, formatter_class=Formatter)
+
+    def format_help(self) -> str:
+        import shutil  # not in Formatter: argparse makes one for every argument added, and this takes 2 ms
+
+        columns = shutil.get_terminal_size().columns
+        self.formatter_class = partial(Formatter, width=min(WIDTH, columns))
+        return super().format_help()
 
     def parse_args(self, args: Sequence[str] | None = None, namespace: Any = None) -> Any:  # type: ignore[override]
         found, rest = self.parse_known_args(args, namespace)

@@ -40,16 +40,40 @@ var policies = map[string]honesty{
 type server struct {
 	honesty       honesty
 	latency       time.Duration
+	slowListings  bool // the lookups that fill a listing take the latency too
 	plus          bool
 	interruptible bool // a signal ends the latency
+	crowd         crowd
 	owner         uint32
 	created       uint64 // the last inode number given to a new file
 	shift         uint64 // what is added to every inode number but the root's
 	now           bool   // every answer to GETATTR carries the time of now
 }
 
+// crowd keeps in a file how many requests waited at once at most.
+type crowd struct {
+	mutex     sync.Mutex
+	file      string
+	here, top int
+}
+
+func (c *crowd) change(by int) {
+	c.mutex.Lock()
+	defer c.mutex.Unlock()
+	c.here += by
+	if c.file == "" || c.here <= c.top {
+		return
+	}
+	c.top = c.here
+	if err := os.WriteFile(c.file, []byte(fmt.Sprintln(c.top)), 0o644); err != nil {
+		log.Fatal(err)
+	}
+}
+
 // wait takes the latency's time; false if the caller was interrupted by a signal and that is to be honoured.
 func (s *server) wait(ctx context.Context) bool {
+	s.crowd.change(1)
+	defer s.crowd.change(-1)
 	var interrupted <-chan struct{}
 	if s.interruptible {
 		interrupted = ctx.Done()
@@ -118,7 +142,7 @@ func (n *node) Lookup(ctx context.Context, name string, out *fuse.EntryOut) (*fs
 	if listing && !n.server.plus {
 		return nil, syscall.ENOENT // the name is listed, but the kernel learns no attributes
 	}
-	if !listing && n.server.latency > 0 {
+	if (!listing || n.server.slowListings) && n.server.latency > 0 {
 		if !n.server.wait(ctx) {
 			return nil, syscall.EINTR
 		}
@@ -238,6 +262,8 @@ func main() {
 	attrTimeout := flag.Duration("attr-timeout", time.Second, "how long the kernel may cache attributes")
 	entryTimeout := flag.Duration("entry-timeout", time.Second, "how long the kernel may cache names")
 	latency := flag.Duration("latency", 0, "delay of each LOOKUP")
+	slowListings := flag.Bool("slow-listings", false, "delay each of the lookups too that go-fuse makes to fill a listing")
+	crowdFile := flag.String("crowd", "", "keep in this file how many requests were delayed at once at most")
 	interruptible := flag.Bool("interruptible", false, "a LOOKUP whose caller gets a signal meanwhile fails with EINTR")
 	plus := flag.Bool("plus", true, "listings carry attributes (READDIRPLUS), so that they save lookups")
 	allowOther := flag.Bool("allow-other", true, "let other users in")
@@ -265,7 +291,7 @@ func main() {
 		top = newLibrary(links, files, *oddNames)
 	}
 	root := &node{
-		server: &server{honesty: policy, latency: *latency, interruptible: *interruptible, plus: *plus, owner: uint32(*owner), created: 1 << 41, shift: *shift, now: *now},
+		server: &server{honesty: policy, latency: *latency, slowListings: *slowListings, crowd: crowd{file: *crowdFile}, interruptible: *interruptible, plus: *plus, owner: uint32(*owner), created: 1 << 41, shift: *shift, now: *now},
 		entry:  entry{ino: 1, mode: syscall.S_IFDIR | 0755, folder: top},
 	}
 	options := &fs.Options{AttrTimeout: attrTimeout, EntryTimeout: entryTimeout}
