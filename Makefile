@@ -49,7 +49,7 @@ wheel: $(VENV)/.developed
 	sh wheels/build.sh $(BIN)/python dist
 
 docs: $(VENV)/.developed
-	$(BIN)/python docs/settings_table.py
+	$(BIN)/python docs/tables.py
 
 $(VENV)/bin/python:
 	command -v $(PYTHON) >/dev/null && $(PYTHON) -c 'import venv, ensurepip' 2>/dev/null \

@@ -9,6 +9,7 @@ from collections.abc import Iterator
 from pathlib import Path
 
 from nlinkshim.preload import shim_path
+from nlinkshim.verifier.notes import KINDS
 from nlinkshim.verifier.report import as_json, as_text
 from nlinkshim.verifier.run import DEFAULT_JOBS, Options, verify
 from nlinkshim.verifier.supervise import Progress
@@ -21,6 +22,9 @@ DESCRIPTION = "\n".join(
         *(f"  {verdict.value:12} {verdict.meaning} ({int(verdict.exit_code)})" for verdict in Verdict),
         "with the exit code in brackets; of several the highest. Where lies were all corrected, but",
         "something could not be read or judged, it is 3.",
+        "",
+        "Notes tell other lies of a FUSE mount, and change neither the verdict nor the exit code:",
+        *(f"  {kind.id:14} {kind.what}" for kind in KINDS),
     ]
 )
 

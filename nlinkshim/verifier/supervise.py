@@ -21,6 +21,7 @@ from nlinkshim import __version__
 from nlinkshim._walker import ffi, lib
 from nlinkshim.handshake import require_version
 from nlinkshim.preload import directory_nlink
+from nlinkshim.verifier.notes import notes_of
 from nlinkshim.verifier.verdict import LEFT_AT_0, Sample, Walk
 
 if TYPE_CHECKING:
@@ -132,7 +133,10 @@ def _watch(pid: int, path: str, timeout: float, report: Report, progress: Progre
                 progress(report.entries, report.lies)
             slot = _stuck(report, ticks, timeout)
             if slot is not None:
-                end.hung_at = _slot_path(path, slot)
+                if report.phase == lib.WALK_NOTING:
+                    end.ended = True
+                else:
+                    end.hung_at = _slot_path(path, slot)
                 os.kill(pid, signal.SIGKILL)
                 return
         status = os.waitpid(pid, 0)[1]
@@ -200,6 +204,7 @@ def _read(report: Report, end: _End) -> Walk:
         interrupted=end.interrupted,
         crashed=end.crashed,
         shim_scope=_text(report.shim_scope),
+        notes=notes_of(report),
         samples=tuple(
             Sample(
                 path=_text(sample.path),

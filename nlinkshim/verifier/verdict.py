@@ -18,6 +18,7 @@ from nlinkshim.report.text import GREEN, RED, YELLOW
 if TYPE_CHECKING:
     from nlinkshim.mounts import Mount
     from nlinkshim.remedy import Remedy
+    from nlinkshim.verifier.notes import Note
 
 
 class Verdict(str, Enum):
@@ -95,6 +96,7 @@ class Walk(NamedTuple):
     crashed: str | None = None  # the signal that ended the worker
     shim_scope: str = "fuse"
     samples: tuple[Sample, ...] = ()
+    notes: tuple[Note, ...] = ()
 
 
 class Judgement(NamedTuple):

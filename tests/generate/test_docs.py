@@ -1,4 +1,4 @@
-"""docs/generate.md tells of every setting what the code says."""
+"""The pages tell of every setting, and of every note of verify, what the code says."""
 
 from __future__ import annotations
 
@@ -6,9 +6,9 @@ import subprocess
 import sys
 from pathlib import Path
 
-SCRIPT = Path(__file__).parents[2] / "docs" / "settings_table.py"
+SCRIPT = Path(__file__).parents[2] / "docs" / "tables.py"
 
 
-def test_the_table_of_settings_is_up_to_date() -> None:
+def test_the_tables_are_up_to_date() -> None:
     done = subprocess.run([sys.executable, SCRIPT, "--check"], capture_output=True, text=True, check=False)
     assert done.returncode == 0, done.stderr
