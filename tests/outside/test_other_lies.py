@@ -143,14 +143,18 @@ def test_a_sample_says_so(hostile, look):
 
 
 def test_a_tree_that_was_written_just_now(look, folder: Path):
-    """Times of now that are true."""
+    """Times of now that are true, and files that grew behind what the kernel has cached."""
     require("bindfs")
     source, bound = folder / "source", folder / "bound"
     source.mkdir()
-    with mounts.served(bound, ["bindfs", "-f", str(source), str(bound)]) as mount:
-        for number in range(9):
+    caching = ["-o", "attr_timeout=60", "-o", "entry_timeout=60"]
+    with mounts.served(bound, ["bindfs", "-f", *caching, str(source), str(bound)]) as mount:
+        for number in range(4):
             (mount / f"file{number}").write_text("new")
             (mount / f"folder{number}").mkdir()
+        for number in range(2):
+            assert (mount / f"file{number}").stat().st_size == 3
+            (source / f"file{number}").write_text("newer")
         found = look(mount.path, text=False)
     assert found.outcome == ("not-needed", 0) and found.mount["notes"] == []
 
