@@ -122,10 +122,10 @@ static bool keep_waiting(struct walk *walk, const struct answers *answers, const
     return kept->path != NULL;
 }
 
-static bool is_about_now(const struct timespec *mtime)
+/* Of an answer that was asked for at `asked`. */
+static bool is_about_now(const struct timespec *mtime, time_t asked)
 {
-    time_t now = time(NULL);
-    return mtime->tv_sec >= now - 1 && mtime->tv_sec <= now + 1;
+    return mtime->tv_sec >= asked - 1 && mtime->tv_sec <= time(NULL) + 1;
 }
 
 static int ask_afresh(const struct place *place, struct stat *st)
@@ -141,10 +141,11 @@ static void look_afresh(struct walk *walk, const struct place *place, const stru
                         const char *name)
 {
     struct answers answers = {.raw = *raw};
+    time_t asked = time(NULL);
     if (ask_afresh(place, &answers.fresh) || ask_afresh(place, &answers.again))
         return;
     bool same = same_time(&answers.fresh.st_mtim, &answers.again.st_mtim);
-    if (same && is_about_now(&answers.fresh.st_mtim) && keep_waiting(walk, &answers, folder, name))
+    if (same && is_about_now(&answers.fresh.st_mtim, asked) && keep_waiting(walk, &answers, folder, name))
         return;
     compare_answers(walk, &answers, !same && answers.fresh.st_size == answers.again.st_size, folder, name);
 }
@@ -176,8 +177,9 @@ static void look_at_inode(struct walk *walk, const struct folder *folder, uint64
                           const char *name)
 {
     const struct listed *listed = &folder->listed;
+    unsigned count = __atomic_load_n(&listed->count, __ATOMIC_ACQUIRE);
     bool zero = raw->st_ino == 0;
-    for (unsigned i = 0; i < listed->count; i++) {
+    for (unsigned i = 0; i < count; i++) {
         if (listed->first[i].name != hash)
             continue;
         looked_for(walk, NOTE_INODE_LISTED);
@@ -204,11 +206,13 @@ void notes_open(struct folder *folder)
 void notes_listed(struct folder *folder, const struct record *record)
 {
     struct listed *listed = &folder->listed;
+    unsigned count = listed->count;
     size_t length;
-    if (listed->count == sizeof listed->first / sizeof *listed->first)
+    if (count == sizeof listed->first / sizeof *listed->first)
         return;
-    smb_name(record->name, &length, &listed->first[listed->count].name);
-    listed->first[listed->count++].inode = record->inode;
+    smb_name(record->name, &length, &listed->first[count].name);
+    listed->first[count].inode = record->inode;
+    __atomic_store_n(&listed->count, count + 1, __ATOMIC_RELEASE);
 }
 
 void notes_looked(struct walk *walk, const struct folder *folder, const struct place *place, const struct stat *raw)
@@ -265,10 +269,11 @@ static void ask_once_more(struct walk *walk, const struct waiting *waiting, uint
     struct place place = {walk->root_fd, waiting->path, NULL, ticks, 0};
     if (!*waiting->path)
         place = (struct place){AT_FDCWD, walk->root_path, NULL, ticks, 1};
+    time_t asked = time(NULL);
     if (ask_afresh(&place, &later))
         return;
     bool moves = !same_time(&answers->again.st_mtim, &later.st_mtim) && answers->again.st_size == later.st_size &&
-                 is_about_now(&later.st_mtim);
+                 is_about_now(&later.st_mtim, asked);
     compare_answers(walk, answers, moves, waiting->path, "");
 }
 
