@@ -15,7 +15,7 @@ from harness.capability import require
 from harness.cli import nlinkshim
 from hostiles import Tree
 
-TREE = Tree(folders=3, files=12)
+TREE = Tree(folders=3, files=9)  # without links
 OLD = 1_500_000_000
 PLACES = [entry for entry in TREE if entry.kind == "file"]
 
