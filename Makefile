@@ -54,7 +54,7 @@ wheel: $(VENV)/.developed
 	sh wheels/build.sh $(BIN)/python dist
 
 docs: $(VENV)/.developed
-	$(BIN)/python docs/settings_table.py
+	$(BIN)/python docs/tables.py
 	$(BIN)/python docs/command_pages.py
 
 $(VENV)/bin/python:

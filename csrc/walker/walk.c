@@ -99,10 +99,10 @@ static void note_missing(struct walk *walk, struct folder *folder, const char *n
 {
     ADD(walk->report->vanished, 1);
     pthread_mutex_lock(&walk->mutex);
-    if (!folder->gone)
-        folder->gone = calloc(1, sizeof *folder->gone);
-    if (folder->gone)
-        gone_note(folder->gone, name);
+    struct gone *gone = folder->gone ? folder->gone : calloc(1, sizeof *gone);
+    folder->gone = gone;
+    if (gone)
+        gone_note(gone, name);
     pthread_mutex_unlock(&walk->mutex);
 }
 
@@ -165,7 +165,9 @@ static void look_at(struct worker *worker, struct folder *folder, const char *na
         tally_mount_below(&walk->tally, folder->path, name);
         return;
     }
-    if (look == MISSING)
+    if (look == LOOKED)
+        notes_looked(walk, folder, &place, &raw);
+    else if (look == MISSING)
         note_missing(walk, folder, name);
     if (look != LOOKED || !S_ISDIR(raw.st_mode))
         return;
@@ -246,6 +248,7 @@ static void read_names(struct worker *worker, struct folder *folder, struct part
             at += record->length;
             if (is_dots(name))
                 continue;
+            notes_listed(folder, record);
             size_t length = strlen(name) + 1;
             unsigned limit = __atomic_load_n(&walk->idle, __ATOMIC_RELAXED) ? BATCH_NAMES_WHEN_IDLE : BATCH_NAMES;
             if (batch->count >= limit || batch->size + length > sizeof batch->names)
@@ -296,6 +299,7 @@ static void read_folder(struct worker *worker, const char *path)
     memcpy(folder->path, path, size);
     folder->references = 1;
     folder->gone = NULL;
+    notes_open(folder);
     batch->count = 0;
     batch->size = 0;
     show_folder(worker->slot, path);
@@ -367,7 +371,8 @@ static int open_root(struct walk *walk)
     walk->device = raw.st_dev;
     if (*report->root_real_path)
         points_read(&walk->points, report->root_real_path, walk->device);
-    check_entry(walk, place, "", "", ADD(report->entries, 1), &raw);
+    if (check_entry(walk, place, "", "", ADD(report->entries, 1), &raw) == LOOKED)
+        notes_looked(walk, NULL, &place, &raw);
     return 0;
 }
 
@@ -396,6 +401,7 @@ void walk_run(struct walk_report *report, const char *root, const struct walk_op
         workers[i] = (struct worker){&walk, &report->slots[i], 0, i == 0};
     report->slot_count = jobs;
     report->phase = WALK_WALKING;
+    notes_begin(&walk);
 
     report->slots[0].busy = 1;
     report->root_error = open_root(&walk);
@@ -405,8 +411,11 @@ void walk_run(struct walk_report *report, const char *root, const struct walk_op
         threads_start(&walk, processors);
         run_worker(&workers[0]);
         threads_join(&walk);
-        close(walk.root_fd);
     }
+    report->slots[0].busy = 1;
+    notes_end(&walk);
+    if (walk.root_fd >= 0)
+        close(walk.root_fd);
     points_free(&walk.points);
     report->slots[0].busy = 0;
     pthread_cond_destroy(&walk.change);

@@ -18,7 +18,27 @@
 
 #define WALK_STARTING 0
 #define WALK_WALKING 1
-#define WALK_DONE 2
+#define WALK_NOTING 2 /* all is walked; what is asked now concerns notes alone */
+#define WALK_DONE 3
+
+/* Other lies than that about the link count: none changes the verdict. What each says is in nlinkshim/verifier/notes.py. */
+#define NOTE_MTIME_MOVES 0
+#define NOTE_LOOKUP_DIFFERS 1
+#define NOTE_STATFS_ZERO 2
+#define NOTE_STATFS_FAILS 3
+#define NOTE_INODE_ZERO 4
+#define NOTE_INODE_LISTED 5
+#define NOTE_INODE_SHARED 6
+#define NOTE_INODE_CHANGES 7
+#define NOTE_BLOCKS_ZERO 8
+#define NOTE_NAME_NOT_UTF8 9
+#define NOTE_NAME_RESERVED 10
+#define WALK_NOTES 11
+#define WALK_NOTE_EXAMPLES 3
+
+/* Why SMB cannot carry a name. */
+#define NAME_NOT_UTF8 1
+#define NAME_RESERVED 2 /* it has a reserved character, or ends in a dot or a space */
 
 struct walk_options {
     uint32_t jobs;            /* threads, WALK_MAX_JOBS at most */
@@ -37,6 +57,14 @@ struct walk_sample {
     uint32_t problem;
     int32_t error;
     uint64_t raw, patched; /* link counts */
+};
+
+struct walk_note {
+    uint64_t count;   /* entries that lie so */
+    uint64_t of;      /* entries that were looked at for it */
+    uint32_t details; /* bits: for LOOKUP_DIFFERS what differs (see notes.c); for STATFS_FAILS the errno, 0: no answer */
+    uint32_t example_count;
+    char examples[WALK_NOTE_EXAMPLES][WALK_PATH_SIZE];
 };
 
 /* What one thread is doing: if `ticks` stands still, it hangs there. */
@@ -94,6 +122,8 @@ struct walk_report {
     uint32_t sample_count;
     struct walk_sample samples[WALK_MAX_SAMPLES];
 
+    struct walk_note notes[WALK_NOTES];
+
     uint32_t slot_count;
     struct walk_slot slots[WALK_MAX_JOBS];
 };
@@ -103,6 +133,9 @@ void walk_run(struct walk_report *report, const char *root, const struct walk_op
 
 /* What the loader put into this process: fills shim_version and shim_scope. */
 void walk_identify_shim(struct walk_report *report);
+
+/* The NAME_* bits that hold for a name, 0: SMB carries it as it is. */
+uint32_t walk_smb_name(const char *name);
 
 /* Be killed when the parent dies. */
 void walk_die_with_parent(void);

@@ -8,6 +8,7 @@
 #include <stddef.h>
 #include <sys/types.h>
 
+#include "notes.h"
 #include "points.h"
 #include "tally.h"
 
@@ -15,6 +16,7 @@
 struct folder {
     unsigned references;
     int fd;
+    struct listed listed;
     struct gone *gone; /* NULL: every name was there */
     char path[]; /* relative to the root */
 };
@@ -34,6 +36,7 @@ struct walk {
     int root_fd;
     dev_t device;
     struct points points;
+    struct notes *notes; /* NULL: there is no memory for them */
     pthread_mutex_t mutex;
     pthread_cond_t change;
     struct work *folders, *batches; /* batches first: they hold folders open */

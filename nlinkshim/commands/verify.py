@@ -10,6 +10,7 @@ from pathlib import Path
 
 from nlinkshim.commands._options import add_format, add_scope, add_timeout
 from nlinkshim.engines.verify.judge import Verdict
+from nlinkshim.engines.verify.notes import KINDS
 from nlinkshim.engines.verify.options import DEFAULT_JOBS, Options
 from nlinkshim.engines.verify.report import SCHEMA, as_json, as_text
 from nlinkshim.engines.verify.supervise import Progress
@@ -24,6 +25,9 @@ DESCRIPTION = "\n".join(
         "",
         "The number in brackets is the exit code; of several the highest. Where lies were all",
         "corrected, but something could not be read or judged, it is 3.",
+        "",
+        "Notes tell other lies of a FUSE mount, and change neither the verdict nor the exit code:",
+        *(f"  {kind.id:14} {kind.what}" for kind in KINDS),
     ]
 )
 

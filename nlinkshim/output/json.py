@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import base64
 import json
 from typing import Any
 
@@ -11,6 +12,28 @@ from nlinkshim._version import __version__
 def document(schema: str, **content: Any) -> str:
     """The text of a report; `schema` is a name and version such as nlinkshim.verify/1.
 
-    Bytes of a path that are not UTF-8 come out as lone surrogates, escaped: os.fsencode gets them back.
+    Each string is valid Unicode. In those that stand for bytes that are not UTF-8 (a path, a remedy that
+    names it), each such byte is written as \\xNN; and where there is any, `bytes` has them all exactly: by
+    JSON pointer (RFC 6901), in base64.
     """
-    return json.dumps({"schema": schema, "version": __version__, **content}, indent=2)
+    exact: dict[str, str] = {}
+    whole = _unicode({"schema": schema, "version": __version__, **content}, "", exact)
+    return json.dumps({**whole, "bytes": exact} if exact else whole, indent=2)
+
+
+def _unicode(value: Any, pointer: str, exact: dict[str, str]) -> Any:
+    """`value` without the lone surrogates that os.fsdecode makes; what they stood for goes to `exact`."""
+    if isinstance(value, dict):
+        return {
+            key: _unicode(inner, f"{pointer}/{key.replace('~', '~0').replace('/', '~1')}", exact)
+            for key, inner in value.items()
+        }
+    if isinstance(value, list | tuple):
+        return [_unicode(inner, f"{pointer}/{number}", exact) for number, inner in enumerate(value)]
+    if not isinstance(value, str) or value.isascii():
+        return value
+    encoded = value.encode(errors="surrogateescape")
+    shown = encoded.decode(errors="backslashreplace")
+    if shown != value:
+        exact[pointer] = base64.b64encode(encoded).decode()
+    return shown

@@ -10,10 +10,10 @@ from pathlib import Path
 from nlinkshim.elf.machines import MACHINES
 
 ROOT = Path(__file__).parents[2]
-SCRIPT = ROOT / "docs" / "settings_table.py"
+SCRIPT = ROOT / "docs" / "tables.py"
 
 
-def test_the_table_of_settings_is_up_to_date() -> None:
+def test_the_tables_are_up_to_date() -> None:
     done = subprocess.run([sys.executable, SCRIPT, "--check"], capture_output=True, text=True, check=False)
     assert done.returncode == 0, done.stderr
 

@@ -48,6 +48,7 @@ type server struct {
 	created       uint64 // the last inode number given to a new file
 	shift         uint64 // what is added to every inode number but the root's
 	now           bool   // every answer to GETATTR carries the time of now
+	noStatfs      bool   // statfs is as go-fuse answers it by itself: zeros
 }
 
 // crowd keeps in a file how many requests waited at once at most.
@@ -94,12 +95,21 @@ func (s *server) stable(e *entry) fs.StableAttr {
 // fromListing marks a lookup that go-fuse makes by itself to fill a READDIRPLUS answer.
 const fromListing = uint32(1) << 31
 
-// listingMarker is the go-fuse bridge with its READDIRPLUS lookups marked.
+// listingMarker is the go-fuse bridge with its READDIRPLUS lookups marked, and an inode number for the root, to which
+// go-fuse by itself gives 0.
 type listingMarker struct{ fuse.RawFileSystem }
 
 func (m *listingMarker) ReadDirPlus(cancel <-chan struct{}, input *fuse.ReadIn, out *fuse.DirEntryList) fuse.Status {
 	input.Caller.Pid |= fromListing
 	return m.RawFileSystem.ReadDirPlus(cancel, input, out)
+}
+
+func (m *listingMarker) GetAttr(cancel <-chan struct{}, input *fuse.GetAttrIn, out *fuse.AttrOut) fuse.Status {
+	status := m.RawFileSystem.GetAttr(cancel, input, out)
+	if input.NodeId == fuse.FUSE_ROOT_ID {
+		out.Ino = fuse.FUSE_ROOT_ID
+	}
+	return status
 }
 
 type node struct {
@@ -244,6 +254,9 @@ func (n *node) remove(name string, wantFolder bool) syscall.Errno {
 }
 
 func (n *node) Statfs(ctx context.Context, out *fuse.StatfsOut) syscall.Errno {
+	if n.server.noStatfs {
+		return fs.OK
+	}
 	out.Bsize, out.Frsize, out.NameLen = 4096, 4096, 255
 	out.Blocks, out.Bfree, out.Bavail = 1<<28, 1<<27, 1<<27
 	return fs.OK
@@ -271,6 +284,7 @@ func main() {
 	shift := flag.Uint64("shift-inodes", 0, "add this to every inode number but the root's, as if served anew")
 	xattrs := flag.Bool("xattrs", false, "be asked for extended attributes (go-fuse's default) and have none")
 	now := flag.Bool("now", false, "answer every GETATTR with the time of now, as many small servers do")
+	noStatfs := flag.Bool("no-statfs", false, "answer statfs as go-fuse does by itself: with zeros")
 	owner := flag.Uint("owner", 0, "user and group id of all entries")
 	name := flag.String("name", "lying", "the mount shows as type fuse.NAME")
 	var links, files repeated
@@ -291,7 +305,7 @@ func main() {
 		top = newLibrary(links, files, *oddNames)
 	}
 	root := &node{
-		server: &server{honesty: policy, latency: *latency, slowListings: *slowListings, crowd: crowd{file: *crowdFile}, interruptible: *interruptible, plus: *plus, owner: uint32(*owner), created: 1 << 41, shift: *shift, now: *now},
+		server: &server{honesty: policy, latency: *latency, slowListings: *slowListings, crowd: crowd{file: *crowdFile}, interruptible: *interruptible, plus: *plus, owner: uint32(*owner), created: 1 << 41, shift: *shift, now: *now, noStatfs: *noStatfs},
 		entry:  entry{ino: 1, mode: syscall.S_IFDIR | 0755, folder: top},
 	}
 	options := &fs.Options{AttrTimeout: attrTimeout, EntryTimeout: entryTimeout}

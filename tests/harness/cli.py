@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import base64
 import json
 import os
 import subprocess
@@ -21,7 +22,14 @@ class Outcome:
 
     @property
     def document(self) -> dict[str, Any]:
+        """The JSON, with the exact bytes of its strings put back as os.fsdecode gives them."""
         document: dict[str, Any] = json.loads(self.out)
+        for pointer, exact in document.get("bytes", {}).items():
+            *way, last = [int(key) if key.isdecimal() else key for key in pointer.split("/")[1:]]
+            place: Any = document
+            for key in way:
+                place = place[key]
+            place[last] = os.fsdecode(base64.b64decode(exact))
         return document
 
 

@@ -1,7 +1,7 @@
 /* A FUSE file system that answers by rules, on /dev/fuse itself: each answer is just what the rules make it.
  *
  *     hostile [--folders N] [--files N] [--keep MS] [--twice 1] [--ghosts N] [--one-file 1]
- *             [--offsets K] [--statfs ERRNO] [RULE ...] MOUNTPOINT
+ *             [--offsets K] [--statfs ERRNO] [--statfs-hangs 1] [--capacity BLOCKS] [RULE ...] MOUNTPOINT
  *
  * The root (entry 1) holds folders d00000 ..., each of these files f0000 ...; every tenth file is a symlink, l0009.
  * Entries are numbered as a walk in order meets them, and the number is node id and inode. Counts are true.
@@ -9,13 +9,14 @@
  * --twice: listings name everything twice. --ghosts: they also name g0000 ... which nobody finds.
  * --offsets: what a listing gives for the place behind a name: 0 that place; 1 the name's own; 2 that place, counted
  * from where the request began; 3 that place, but the beginning behind the last name. All but 0 make `ls` run for ever,
- * 2 where a folder needs two requests. --statfs: the errno of statfs.
+ * 2 where a folder needs two requests. --statfs: the errno of statfs, which --statfs-hangs leaves without an answer;
+ * --capacity: what it tells.
  * --one-file: the root is a file. The first folder can be renamed to "moved" and back, and one file be unlinked.
  *
  * A RULE is words joined by commas; all that hold for an answer are applied, in order:
  *   which entries   root children files folders links each=K (its number divides by K) only=NUMBER
  *   which answers   lookup getattr readdir (with from=K: from the K-th name on); chance=K (one in K by the dice)
- *   what happens    errno=N; slow=MS; FIELD=HOW, the fields and ways of apply() below
+ *   what happens    errno=N; slow=MS; FIELD=HOW, the fields and ways of set() and apply() below; in readdir ino alone
  */
 #define _GNU_SOURCE
 #include <errno.h>
@@ -51,7 +52,7 @@ struct rule {
 static struct rule rules[MOST_RULES];
 static unsigned rule_count;
 static uint64_t folder_count = 4, file_count = 25, ghosts;
-static uint64_t keep_ms = 60000, twice, one_file, offsets, statfs_error;
+static uint64_t keep_ms = 60000, twice, one_file, offsets, statfs_error, statfs_hangs, capacity = 1 << 20;
 static bool moved;
 static uint64_t unlinked; /* the one file that was, or 0 */
 static int device;
@@ -92,18 +93,44 @@ static void move_time(const char *how, uint64_t *seconds, uint32_t *nanoseconds)
     *nanoseconds = flips ? 0 : number % 1000000000; /* never the same twice */
 }
 
+/* FIELD=NUMBER; false for every other HOW. */
+static bool set(const char *field, const char *how, struct fuse_attr *attr)
+{
+    uint64_t number = strtoull(how, NULL, 10);
+    if (how[0] < '0' || how[0] > '9')
+        return false;
+    if (strcmp(field, "nlink") == 0)
+        attr->nlink = (uint32_t)number;
+    else if (strcmp(field, "mtime") == 0)
+        attr->mtime = number;
+    else if (strcmp(field, "size") == 0)
+        attr->size = number;
+    else if (strcmp(field, "blocks") == 0)
+        attr->blocks = number;
+    else if (strcmp(field, "ino") == 0)
+        attr->ino = number;
+    else if (strcmp(field, "uid") == 0)
+        attr->uid = (uint32_t)number;
+    else
+        return false;
+    return true;
+}
+
 static void apply(const struct change *change, struct fuse_attr *attr)
 {
     const char *field = change->field, *how = change->how;
     uint64_t number = roll();
     bool flipped = number & 1;
-    if (strcmp(field, "nlink") == 0) {
+    if (strcmp(how, "second") == 0) {
+        attr->mtime = (uint64_t)time(NULL);
+        attr->mtimensec = 0;
+    } else if (set(field, how, attr)) {
+        return;
+    } else if (strcmp(field, "nlink") == 0) {
         if (strcmp(how, "flip") == 0) /* 0 or true */
             attr->nlink = flipped ? 0 : attr->nlink;
         else if (strcmp(how, "rise") == 0) /* true or one more */
             attr->nlink += flipped;
-        else
-            attr->nlink = (uint32_t)atoi(how);
     } else if (strcmp(field, "atime") == 0) {
         move_time(how, &attr->atime, &attr->atimensec);
     } else if (strcmp(field, "mtime") == 0) {
@@ -238,7 +265,11 @@ static void readdir_reply(const struct fuse_in_header *in, const struct fuse_rea
             limit = rules[i].from;
         }
     for (uint64_t place = read->offset; place < limit && listed(in->nodeid, place, name, &entry); place++) {
-        struct fuse_dirent record = {.ino = entry, .namelen = (uint32_t)strlen(name)};
+        struct fuse_attr attr = {.ino = entry};
+        for (unsigned i = 0; i < rule_count; i++)
+            for (unsigned j = 0; j < rules[i].changes && holds(&rules[i], entry, READDIR); j++)
+                apply(&rules[i].change[j], &attr);
+        struct fuse_dirent record = {.ino = attr.ino, .namelen = (uint32_t)strlen(name)};
         record.off = offset_behind(in->nodeid, read->offset, place);
         size_t size = FUSE_DIRENT_ALIGN(FUSE_NAME_OFFSET + record.namelen);
         if (used + size > room)
@@ -316,9 +347,13 @@ static void serve(const struct fuse_in_header *in)
     case FUSE_RELEASEDIR:
         reply(in, 0, NULL, 0);
         break;
-    case FUSE_STATFS:
-        reply(in, (int)statfs_error, &(struct fuse_statfs_out){.st = {.bsize = 4096, .namelen = 255}}, sizeof(struct fuse_statfs_out));
+    case FUSE_STATFS: {
+        struct fuse_statfs_out out = {.st = {.bsize = 4096, .frsize = 4096, .namelen = 255}};
+        out.st.blocks = out.st.bfree = out.st.bavail = capacity;
+        if (!statfs_hangs)
+            reply(in, (int)statfs_error, &out, sizeof out);
         break;
+    }
     case FUSE_RENAME:
         rename_reply(in, body + sizeof(struct fuse_rename_in));
         break;
@@ -395,7 +430,8 @@ int main(int argc, char **argv)
     static const struct { const char *name; uint64_t *value; } options[] = {
         {"--folders", &folder_count}, {"--files", &file_count}, {"--ghosts", &ghosts},
         {"--keep", &keep_ms},         {"--twice", &twice},      {"--one-file", &one_file},
-        {"--offsets", &offsets},      {"--statfs", &statfs_error}};
+        {"--offsets", &offsets},      {"--statfs", &statfs_error},
+        {"--capacity", &capacity},    {"--statfs-hangs", &statfs_hangs}};
     for (int i = 1; i < argc - 1; i++) {
         size_t option = 0, known = sizeof options / sizeof *options;
         while (option < known && strcmp(argv[i], options[option].name) != 0)

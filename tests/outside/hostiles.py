@@ -58,7 +58,7 @@ def mount(
     program: Path, path: Path, rules: tuple[str, ...], tree: Tree, **options: int
 ) -> Iterator[mounts.FuseMount]:
     """Serve `tree` by these rules; options: keep (milliseconds), twice, ghosts, one_file, offsets,
-    statfs (an errno)."""
+    statfs (an errno), statfs_hangs, capacity (blocks)."""
     given = {"folders": tree.folders, "files": tree.files, **options}
     flags = [word for key, value in given.items() for word in (f"--{key.replace('_', '-')}", str(value))]
     with mounts.served(path, [str(program), *flags, *rules, str(path)]) as mounted:

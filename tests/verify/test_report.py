@@ -3,7 +3,8 @@
 from pathlib import Path
 
 from nlinkshim.engines.verify.judge import LEFT_AT_0, Facts, Judgement, Sample, Verdict, Walk
-from nlinkshim.engines.verify.report import SHOWN_PROBLEMS, as_text
+from nlinkshim.engines.verify.notes import KINDS, Note
+from nlinkshim.engines.verify.report import COLUMNS, SHOWN_PROBLEMS, as_text
 from nlinkshim.engines.verify.result import result_of
 from nlinkshim.mounts.table import parse_mountinfo
 
@@ -81,3 +82,27 @@ def test_a_few_problems_are_shown_and_the_rest_is_pointed_to():
     few = as_text([NEEDED._replace(samples=[right, *wrong[1:]])])
     assert few.count("left at 0") == SHOWN_PROBLEMS
     assert "more" not in few
+
+
+def test_a_note_fits_a_terminal():
+    """Whatever the entry is called; whom it harms and the fix are there."""
+    notes = [
+        Note(
+            kind.id,
+            9_999_999,
+            9_999_999,
+            kind.sampled,
+            kind.what,
+            "modification time, size, blocks, mode, owner",
+            kind.harms,
+            kind.fixes,
+            ("/mnt/dfs/" + "\x1b\udcff\n" * 99 + "end",),
+        )
+        for kind in KINDS
+    ]
+    lines = as_text([NEEDED._replace(notes=tuple(notes))]).splitlines()
+    own = lines[next(n for n, line in enumerate(lines) if "note:" in line) :]
+    assert max(map(len, own)) <= COLUMNS and "".join(own).isprintable()
+    assert all(line.endswith("\\nend") for line in own if line.startswith("    as /mnt/dfs/"))
+    together = " ".join(" ".join(own).split())
+    assert all(kind.harms in together and kind.fix in together for kind in KINDS)

@@ -15,6 +15,7 @@ from nlinkshim.errors import ExitCode
 from nlinkshim.output.text import GREEN, RED, YELLOW
 
 if TYPE_CHECKING:
+    from nlinkshim.engines.verify.notes import Note
     from nlinkshim.mounts.illness import Illness
     from nlinkshim.mounts.table import Mount
 
@@ -94,6 +95,7 @@ class Walk(NamedTuple):
     crashed: str | None = None  # the signal that ended the worker
     shim_scope: str = "fuse"
     samples: tuple[Sample, ...] = ()
+    notes: tuple[Note, ...] = ()
 
 
 class Judgement(NamedTuple):

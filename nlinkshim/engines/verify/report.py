@@ -2,10 +2,12 @@
 
 from __future__ import annotations
 
+import textwrap
 from collections.abc import Iterator, Sequence
 from pathlib import Path
 
 from nlinkshim.engines.verify.judge import LEFT_AT_0, Sample, Verdict, plural
+from nlinkshim.engines.verify.notes import Note
 from nlinkshim.engines.verify.options import Options
 from nlinkshim.engines.verify.result import MountResult
 from nlinkshim.output.table import as_table
@@ -16,6 +18,7 @@ SCHEMA = "nlinkshim.verify/1"
 HEADS = ("MOUNT", "TYPE", "ENTRIES", "LIES", "CORRECTED", "LEFT", "WRONG", "UNREAD", "SECONDS", "VERDICT")
 SHOWN_PROBLEMS = 5
 SHOWN_MOUNTS = 8
+COLUMNS = 80
 
 
 def as_json(results: Sequence[MountResult], options: Options, shim: Path) -> str:
@@ -32,6 +35,7 @@ def _mount(result: MountResult) -> dict[str, object]:
         "exit_code": int(result.exit_code),
         "unread": dict(result.unread),
         "samples": [sample._asdict() for sample in result.samples],
+        "notes": [note._asdict() for note in result.notes],
     }
 
 
@@ -71,7 +75,7 @@ def _explain(result: MountResult) -> list[str]:
         if text:
             lines.append(f"  {word + ':':8} {printable(text)}")
     lines += [f"  {printable(line)}" for line in (*_problems(result.samples), *_notes(result))]
-    return lines
+    return lines + [line for note in result.notes for line in _other_lie(note)]
 
 
 def _problems(samples: Sequence[Sample]) -> Iterator[str]:
@@ -106,3 +110,29 @@ def _notes(result: MountResult) -> Iterator[str]:
         yield f"note: {what} failed, and worked when repeated: see the log of the FUSE server"
     if result.limited and result.verdict is Verdict.NEEDED:
         yield "note: verify all of it to know that every lie is corrected"
+
+
+def _other_lie(note: Note) -> Iterator[str]:
+    """One in lines of at most COLUMNS; the JSON has all examples, whole, and the fix for each library."""
+    extent = f"{note.count:,} of {note.of:,}{' sampled' if note.sampled else ''}"
+    detail = f" ({note.detail})" if note.detail else ""
+    seen = f": {extent}" if note.examples else ""
+    yield from _wrapped("note: ", f"{note.id}: {note.what}{detail}{seen}")
+    if note.examples:
+        yield f"    as {_shortened(printable(note.examples[0]), COLUMNS - 7)}"
+    yield from _wrapped("  harms: ", note.harms)
+    yield from _wrapped("  fix: ", note.fix["any"])
+
+
+def _wrapped(head: str, text: str) -> list[str]:
+    return textwrap.wrap(
+        text, COLUMNS, initial_indent=f"  {head}", subsequent_indent=" " * 6, break_on_hyphens=False
+    )
+
+
+def _shortened(text: str, length: int) -> str:
+    """Its two ends: the one tells the mount, the other the entry."""
+    if len(text) <= length:
+        return text
+    half = (length - 3) // 2
+    return f"{text[:half]}...{text[-half:]}"

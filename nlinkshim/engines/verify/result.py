@@ -6,6 +6,7 @@ from collections.abc import Mapping
 from typing import NamedTuple
 
 from nlinkshim.engines.verify.judge import Facts, Judgement, Sample, Verdict, Walk, below
+from nlinkshim.engines.verify.notes import Note
 from nlinkshim.errors import ExitCode
 
 
@@ -44,6 +45,7 @@ class MountResult(NamedTuple):
     command: str | None  # the line for `sh` that does what the remedy says, or begins it
     partial: bool  # the verdict stands, but not everything could be judged
     samples: tuple[Sample, ...] = ()
+    notes: tuple[Note, ...] = ()  # other lies of a FUSE mount; none changes the verdict
 
     @property
     def exit_code(self) -> ExitCode:
@@ -53,8 +55,13 @@ class MountResult(NamedTuple):
 
 def result_of(walk: Walk, facts: Facts, judgement: Judgement, seconds: float) -> MountResult:
     counted = {name: getattr(walk, name) for name in MountResult._fields if name in Walk._fields}
+    known = {
+        "limited": bool(walk.limited),
+        "mounts_below_paths": below(walk, facts.path),
+        "notes": walk.notes if facts.mount and facts.mount.is_fuse else (),
+    }
     return MountResult(
-        **{**counted, "limited": bool(walk.limited), "mounts_below_paths": below(walk, facts.path)},
+        **{**counted, **known},
         path=facts.path,
         fstype=facts.fstype,
         mount_point=facts.mount.path if facts.mount else None,

@@ -19,6 +19,7 @@ import _cffi_backend
 from nlinkshim._version import __version__
 from nlinkshim._walker import ffi, lib
 from nlinkshim.engines.verify.judge import LEFT_AT_0, Sample, Walk
+from nlinkshim.engines.verify.notes import notes_of
 from nlinkshim.shim.preload import directory_nlink
 
 if TYPE_CHECKING:
@@ -133,7 +134,10 @@ def _watch(pid: int, path: str, timeout: float, report: Report, progress: Progre
                 progress(report.entries, report.lies)
             slot = _stuck(report, ticks, timeout)
             if slot is not None:
-                end.hung_at = _slot_path(path, slot)
+                if report.phase == lib.WALK_NOTING:
+                    end.ended = True
+                else:
+                    end.hung_at = _slot_path(path, slot)
                 os.kill(pid, signal.SIGKILL)
                 return
         status = os.waitpid(pid, 0)[1]
@@ -201,6 +205,7 @@ def _read(report: Report, end: _End) -> Walk:
         interrupted=end.interrupted,
         crashed=end.crashed,
         shim_scope=_text(report.shim_scope),
+        notes=notes_of(report),
         samples=tuple(
             Sample(
                 path=_text(sample.path),
