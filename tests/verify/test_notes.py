@@ -25,7 +25,7 @@ def test_the_table_has_a_row_for_each_number_of_the_walker():
 
 
 def test_the_schema_and_the_help_have_the_same_ids():
-    schema = json.loads(resources.files("nlinkshim").joinpath("report/schema/verify-1.json").read_text())
+    schema = json.loads(resources.files("nlinkshim").joinpath("output/schema/verify-1.json").read_text())
     mount = schema["properties"]["mounts"]["items"]["properties"]
     assert mount["notes"]["items"]["properties"]["id"]["enum"] == [kind.id for kind in KINDS]
     assert all(f"  {kind.id} " in verify.DESCRIPTION for kind in KINDS)
