@@ -27,13 +27,25 @@ def test_a_line_a_mount_and_what_there_is_to_say_of_each():
         path="/mnt/b\n", verdict=Verdict.OTHER_CAUSE, cause="why", remedy="so", command="umount \x1b"
     )
     lines = as_text([NEEDED, dead]).splitlines()
-    assert [line.split()[0] for line in lines[:3]] == ["MOUNT", "/mnt/dfs", "/mnt/b\\n"]
+    assert [line.split()[:2] for line in lines[:3]] == [
+        ["VERDICT", "MOUNT"],
+        ["needed", "/mnt/dfs"],
+        ["other-cause", "/mnt/b\\n"],
+    ]
     assert lines[-4:] == [
         f"/mnt/b\\n: {Verdict.OTHER_CAUSE.meaning}.",
         "  cause:   why",
         "  remedy:  so",
         "  command: umount \\x1b",
     ]
+
+
+def test_columns_that_are_0_throughout_are_left_out():
+    left = NEEDED._replace(verdict=Verdict.INEFFECTIVE, corrected=ALL - 7, left=7)
+    heads, first, second = as_text([NEEDED, left]).splitlines()[:3]
+    assert heads.split() == ["VERDICT", "MOUNT", "TYPE", "ENTRIES", "LIES", "CORRECTED", "LEFT", "SECONDS"]
+    assert (first.split()[-2], second.split()[-2]) == ("0", "7")
+    assert max(map(len, (heads, first, second))) <= 80
 
 
 def test_what_was_counted_besides_is_told():

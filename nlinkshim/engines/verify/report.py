@@ -15,7 +15,9 @@ from nlinkshim.output.text import printable
 
 SCHEMA = "nlinkshim.verify/1"
 
-HEADS = ("MOUNT", "TYPE", "ENTRIES", "LIES", "CORRECTED", "LEFT", "WRONG", "UNREAD", "SECONDS", "VERDICT")
+TEXTS = ("VERDICT", "MOUNT", "TYPE")
+RARE = ("LEFT", "WRONG", "UNREAD")  # left out where they are 0 throughout: 80 columns are few
+NUMBERS = ("ENTRIES", "LIES", "CORRECTED", *RARE, "SECONDS")
 SHOWN_PROBLEMS = 5
 SHOWN_MOUNTS = 8
 COLUMNS = 80
@@ -48,9 +50,10 @@ def as_text(results: Sequence[MountResult]) -> str:
 
 
 def summary(results: Sequence[MountResult], labels: Sequence[str]) -> str:
-    """The table alone, with these labels in its first column."""
+    """The table alone, with these labels in the column of mounts."""
     rows = [
         (
+            result.verdict.value,
             printable(label),
             printable(result.fstype),
             f"{result.entries:,}",
@@ -60,12 +63,14 @@ def summary(results: Sequence[MountResult], labels: Sequence[str]) -> str:
             f"{result.wrong:,}",
             f"{result.errors:,}",
             f"{result.seconds:.2f}",
-            result.verdict.value,
         )
         for label, result in zip(labels, results, strict=True)
     ]
     colours = [result.verdict.colour for result in results]
-    return as_table(HEADS, rows, numbers=HEADS[2:-1], colours=(HEADS[-1], colours))
+    columns = zip(TEXTS + NUMBERS, *rows, strict=True)
+    shown = [column for column in columns if column[0] not in RARE or {*column[1:]} != {"0"}]
+    heads, *rows = zip(*shown, strict=True)
+    return as_table(heads, rows, numbers=NUMBERS, colours=(TEXTS[0], colours))
 
 
 def _explain(result: MountResult) -> list[str]:
