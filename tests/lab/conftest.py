@@ -15,6 +15,8 @@ from lab import lab as laboratory
 from lab import report as reports
 from lab import roots
 
+WHOLE = pytest.StashKey[bool]()
+
 
 @pytest.fixture(scope="session")
 def samba_release() -> str:
@@ -26,14 +28,22 @@ def samba_release() -> str:
 
 @pytest.fixture(scope="session")
 def report(request: pytest.FixtureRequest, samba_release: str) -> Iterator[reports.Report]:
-    """Filled by the drills. Where they are run more than once each, and all is well, the page is written."""
+    """Filled by the drills. Where all are run more than once each, and all is well, the page is written."""
     report = reports.Report(samba_release)
     yield report
-    if reports.ROUNDS > 1 and not request.session.testsfailed:
+    if reports.ROUNDS > 1 and not request.session.testsfailed and request.config.stash[WHOLE]:
         report.write()
 
 
+@pytest.hookimpl(trylast=True)
+def pytest_deselected(items: list[pytest.Item]) -> None:
+    """By -k and the like: then not all drills are run."""
+    for item in items:
+        item.config.stash[WHOLE] = False
+
+
 def pytest_collection_modifyitems(config: pytest.Config, items: list[pytest.Item]) -> None:
+    config.stash.setdefault(WHOLE, True)
     if reports.ROUNDS == 1:
         long = [item for item in items if item.get_closest_marker("long_drill")]
         config.hook.pytest_deselected(items=long)
