@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import ctypes
+import errno
 import importlib.util
 import os
 import shutil
@@ -69,6 +71,16 @@ def _go_fuse() -> str | None:
     return _program("go", "golang-go")() or _fuse()
 
 
+def _statmount() -> str | None:
+    statmount = 457  # on every machine
+    ctypes.CDLL(None, use_errno=True).syscall(statmount, None, None, 0, 0)
+    return (
+        "statmount(2) is not there (Linux 6.8), or denied"
+        if ctypes.get_errno() in (errno.ENOSYS, errno.EPERM)
+        else None
+    )
+
+
 def _mfusepy() -> str | None:
     if importlib.util.find_spec("mfusepy") is None:
         return "mfusepy is not installed (PyPI: mfusepy)"
@@ -116,6 +128,7 @@ CAPABILITIES: dict[str, Callable[[], str | None]] = {
     "fsspec": _fsspec,
     "rdiff-backup-fs": _program("rdiff-backup-fs", "rdiff-backup-fs, rdiff-backup"),
     "overlay": _overlay,
+    "statmount": _statmount,
     "cc": _program("gcc", "gcc"),
     "clang": _program("clang", "clang"),
     "musl-gcc": _program("musl-gcc", "musl-tools"),
