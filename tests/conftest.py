@@ -81,6 +81,12 @@ def the_probe(glibc_probes: dict[str, probe.Probe]) -> probe.Probe:
     return glibc_probes["program"]
 
 
+@pytest.fixture(scope="session", params=["statmount", "mountinfo"])
+def each_table(request: pytest.FixtureRequest, the_probe: probe.Probe) -> probe.Probe:
+    """The probe where the kernel itself may tell of mounts (Linux 6.8), and where a filter denies that."""
+    return the_probe if request.param == "statmount" else probe.Probe(the_probe.program, probe.MOUNTINFO_ONLY)
+
+
 @pytest.fixture(scope="session")
 def musl_probe(musl_probes: dict[str, probe.Probe]) -> probe.Probe:
     return musl_probes["program"]

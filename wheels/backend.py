@@ -65,10 +65,12 @@ SHIM_LINK_FLAGS = (
 )
 
 # Given where the compiler takes them: gcc's names of what clang's -fno-builtin and -fno-jump-tables include;
-# the same bytes wherever it is built; the mark without which a shim would switch CET off in its process.
+# no filler to run through before a loop of a few rounds; the same bytes wherever it is built; the mark
+# without which a shim would switch CET off in its process.
 PROBED_FLAGS = (
     "-fno-tree-loop-distribute-patterns",
     "-fno-tree-switch-conversion",
+    "-fno-align-loops",
     f"-ffile-prefix-map={ROOT}=.",
     "-fcf-protection=full",
 )

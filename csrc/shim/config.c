@@ -1,6 +1,7 @@
 #include "config.h"
 
 #include "kernel.h"
+#include "text.h"
 
 extern char **environ __attribute__((weak));
 
@@ -8,20 +9,13 @@ struct scope scope;
 
 enum { NOT_READ = 0, READ = 1, BEING_READ = 2 };
 
-static bool equal(const char *a, const char *b)
-{
-    while (*a && *a == *b)
-        a++, b++;
-    return *a == *b;
-}
-
 const char *scope_parse(struct scope *out, const char *text)
 {
     out->kind = SCOPE_FUSE;
     out->count = 0;
-    if (equal(text, "fuse"))
+    if (text_equals(text, "fuse"))
         return 0;
-    if (equal(text, "off")) {
+    if (text_equals(text, "off")) {
         out->kind = SCOPE_OFF;
         return 0;
     }
@@ -56,11 +50,9 @@ uint32_t directory_nlink_parse(const char *text)
 const char *environment_value(char *const *environment, const char *name)
 {
     for (; *environment; environment++) {
-        const char *entry = *environment, *wanted = name;
-        while (*wanted && *entry == *wanted)
-            entry++, wanted++;
-        if (!*wanted)
-            return entry;
+        const char *value = text_after(*environment, name);
+        if (value)
+            return value;
     }
     return 0;
 }
@@ -79,10 +71,24 @@ static void say(struct message *message, const char *text)
     }
 }
 
+/* A write to stderr that could wait for a reader, or end the host because there is none, is left out. */
 static void send(struct message *message)
 {
+    const uint64_t no_time[2] = {0}, broken_pipe = 1 << (K_SIGPIPE - 1); /* struct timespec; a set of signals */
+    uint64_t pending = 0, mask = 0;
+    struct {
+        int fd;
+        short events, returned;
+    } stream = {2, K_POLLOUT, 0};
     message->text[message->length++] = '\n';
-    kernel_call(NR_WRITE, 2, (long)message->text, (long)message->length, 0, 0);
+    if (kernel_call(NR_PPOLL, (long)&stream, 1, (long)no_time, 0, 0) != 1 || stream.returned != K_POLLOUT ||
+        kernel_call(NR_RT_SIGPENDING, (long)&pending, sizeof pending, 0, 0, 0) != 0 ||
+        kernel_call(NR_RT_SIGPROCMASK, K_SIG_BLOCK, (long)&broken_pipe, (long)&mask, sizeof mask, 0) != 0)
+        return;
+    long result = kernel_call(NR_WRITE, 2, (long)message->text, (long)message->length, 0, 0);
+    if (result == -K_EPIPE && !(pending & broken_pipe)) /* the reader has gone since: take the signal away */
+        kernel_call(NR_RT_SIGTIMEDWAIT, (long)&broken_pipe, 0, (long)no_time, sizeof broken_pipe, 0);
+    kernel_call(NR_RT_SIGPROCMASK, K_SIG_SETMASK, (long)&mask, 0, sizeof mask, 0);
 }
 
 static void complain(const char *name, const char *value, const char *problem, const char *remedy)
@@ -120,7 +126,7 @@ bool configure(char *const *fallback)
         return expected == READ;
 
     const char *text = environment_value(environment, "NLINKSHIM_SCOPE=");
-    if (text) {
+    if (text && *text) {
         const char *problem = scope_parse(&scope, text);
         if (problem) {
             complain("NLINKSHIM_SCOPE=", text, problem, "; using fuse");
@@ -134,7 +140,7 @@ bool configure(char *const *fallback)
     state.scope_kind = scope.kind;
 
     text = environment_value(environment, "NLINKSHIM_DIR_NLINK=");
-    if (text) {
+    if (text && *text) {
         uint32_t count = directory_nlink_parse(text);
         if (count)
             state.directory_nlink = count;
@@ -149,7 +155,7 @@ void announce(char *const *fallback)
 {
     char *const *environment = environment_or(fallback);
     const char *text = environment ? environment_value(environment, "NLINKSHIM_VERBOSE=") : 0;
-    if (!text || !equal(text, "1"))
+    if (!text || !text_equals(text, "1"))
         return;
     struct message message = {.length = 0};
     say(&message, "nlinkshim ");

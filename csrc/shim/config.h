@@ -26,7 +26,7 @@ uint32_t directory_nlink_parse(const char *text);
 /* The value of `name` (given with its '=') in a NULL-terminated environment, or NULL. */
 const char *environment_value(char *const *environment, const char *name);
 
-/* Read the environment once, copying what is needed (hosts overwrite theirs). `fallback` serves while libc
+/* Read the environment once, copying what is needed (hosts overwrite theirs). An empty setting is none. `fallback` serves while libc
  * has not set `environ` yet. Returns whether the settings are there. */
 bool configure(char *const *fallback);
 

@@ -2,6 +2,8 @@
 
 #include <stddef.h>
 
+#include "text.h"
+
 typedef ElfW(Addr) address;
 
 enum { ALIGNED_BY = sizeof(uint32_t) };
@@ -85,9 +87,7 @@ int image_open(struct image *image, const struct dl_phdr_info *object)
 /* Whether the string at `at` is `name`. */
 static int names(const struct image *image, address at, const char *name)
 {
-    size_t size = 0;
-    while (name[size++])
-        ;
+    size_t size = text_length(name) + 1;
     const char *text = within(image, at, size, PF_R);
     for (size_t i = 0; text && i < size; i++)
         if (text[i] != name[i])

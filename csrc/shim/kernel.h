@@ -6,7 +6,7 @@
 
 #include "machine.h"
 
-/* Linux UAPI constants, the same on every machine in machine.h unless it says otherwise */
+/* Linux UAPI constants that are the same on every machine of machine.h; layout_check.c holds them against the headers */
 enum {
     K_AT_FDCWD = -100,
     K_AT_SYMLINK_NOFOLLOW = 0x100,
@@ -14,7 +14,6 @@ enum {
     K_AT_EMPTY_PATH = 0x1000,
     K_AT_STATX_DONT_SYNC = 0x4000,
     K_O_RDONLY = 0,
-    K_O_NOFOLLOW = 0400000,
     K_O_CLOEXEC = 02000000,
     K_O_PATH = 010000000,
     K_RESOLVE_NO_XDEV = 0x1,
@@ -33,7 +32,12 @@ enum {
     K_EINTR = 4,
     K_EXDEV = 18,
     K_ENOTDIR = 20,
+    K_EPIPE = 32,
     K_ENOSYS = 38,
+    K_POLLOUT = 4,
+    K_SIGPIPE = 13,
+    K_SIG_BLOCK = 0,
+    K_SIG_SETMASK = 2,
     K_CLOCK_MONOTONIC_COARSE = 6,
 };
 

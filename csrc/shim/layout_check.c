@@ -1,12 +1,18 @@
 /* Holds machine.h against the headers of the target's libc. Compiled with every build, never linked. */
+#include <errno.h>
+#include <fcntl.h>
+#include <poll.h>
+#include <signal.h>
 #include <stddef.h>
+#include <sys/resource.h>
 #include <sys/stat.h>
 #include <sys/syscall.h>
+#include <time.h>
 #ifdef __GLIBC__
 #include <fts.h>
 #endif
 
-#include "machine.h"
+#include "kernel.h"
 
 #define SAME(a, b) _Static_assert((a) == (b), #a " is not " #b)
 #define FIELD_SIZE(type, field) sizeof(((type *)0)->field)
@@ -39,9 +45,52 @@ SAME(offsetof(struct statx, stx_attributes), STATX_AT_ATTRIBUTES);
 SAME(offsetof(struct statx, stx_nlink), STATX_AT_NLINK);
 SAME(offsetof(struct statx, stx_mode), STATX_AT_MODE);
 SAME(offsetof(struct statx, stx_ino), STATX_AT_INO);
+SAME(offsetof(struct statx, stx_attributes_mask), STATX_AT_ATTRIBUTES_MASK);
 SAME(offsetof(struct statx, stx_dev_major), STATX_AT_DEV_MAJOR);
 SAME(offsetof(struct statx, stx_dev_minor), STATX_AT_DEV_MINOR);
 SAME(sizeof(struct statx), STATX_STRUCT_SIZE);
+#endif
+
+SAME(AT_FDCWD, K_AT_FDCWD);
+SAME(AT_SYMLINK_NOFOLLOW, K_AT_SYMLINK_NOFOLLOW);
+SAME(AT_NO_AUTOMOUNT, K_AT_NO_AUTOMOUNT);
+SAME(AT_EMPTY_PATH, K_AT_EMPTY_PATH);
+SAME(O_RDONLY, K_O_RDONLY);
+SAME(O_NOFOLLOW, K_O_NOFOLLOW);
+SAME(O_CLOEXEC, K_O_CLOEXEC);
+SAME(O_PATH, K_O_PATH);
+SAME(F_DUPFD_CLOEXEC, K_F_DUPFD_CLOEXEC);
+SAME((int)RLIMIT_NOFILE, (int)K_RLIMIT_NOFILE);
+SAME(S_IFMT, K_S_IFMT);
+SAME(S_IFDIR, K_S_IFDIR);
+SAME(ENOENT, K_ENOENT);
+SAME(EINTR, K_EINTR);
+SAME(EXDEV, K_EXDEV);
+SAME(ENOTDIR, K_ENOTDIR);
+SAME(EPIPE, K_EPIPE);
+SAME(ENOSYS, K_ENOSYS);
+SAME(POLLOUT, K_POLLOUT);
+SAME(SIGPIPE, K_SIGPIPE);
+SAME(SIG_BLOCK, K_SIG_BLOCK);
+SAME(SIG_SETMASK, K_SIG_SETMASK);
+SAME(CLOCK_MONOTONIC_COARSE, K_CLOCK_MONOTONIC_COARSE);
+#ifdef STATX_NLINK
+SAME(AT_STATX_DONT_SYNC, K_AT_STATX_DONT_SYNC);
+SAME(STATX_TYPE, K_STATX_TYPE);
+SAME(STATX_NLINK, K_STATX_NLINK);
+SAME(STATX_INO, K_STATX_INO);
+#endif
+#ifdef STATX_MNT_ID
+SAME(STATX_MNT_ID, K_STATX_MNT_ID);
+SAME(STATX_ATTR_MOUNT_ROOT, K_STATX_ATTR_MOUNT_ROOT);
+SAME(offsetof(struct statx, stx_mnt_id), STATX_AT_MNT_ID);
+#endif
+#ifdef STATX_MNT_ID_UNIQUE
+SAME(STATX_MNT_ID_UNIQUE, K_STATX_MNT_ID_UNIQUE);
+#endif
+#ifdef RESOLVE_NO_XDEV
+SAME(RESOLVE_NO_XDEV, K_RESOLVE_NO_XDEV);
+SAME(RESOLVE_NO_SYMLINKS, K_RESOLVE_NO_SYMLINKS);
 #endif
 
 SAME(SYS_read, NR_READ);
@@ -53,9 +102,17 @@ SAME(SYS_openat, NR_OPENAT);
 SAME(SYS_newfstatat, NR_NEWFSTATAT);
 SAME(SYS_readlinkat, NR_READLINKAT);
 SAME(SYS_prlimit64, NR_PRLIMIT64);
+SAME(SYS_ppoll, NR_PPOLL);
+SAME(SYS_rt_sigprocmask, NR_RT_SIGPROCMASK);
+SAME(SYS_rt_sigpending, NR_RT_SIGPENDING);
+SAME(SYS_rt_sigtimedwait, NR_RT_SIGTIMEDWAIT);
 #ifdef SYS_statx
 SAME(SYS_statx, NR_STATX);
 #endif
 #ifdef SYS_openat2
 SAME(SYS_openat2, NR_OPENAT2);
+#endif
+#ifdef SYS_statmount
+SAME(SYS_statmount, NR_STATMOUNT);
+SAME(SYS_listmount, NR_LISTMOUNT);
 #endif

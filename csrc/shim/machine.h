@@ -13,14 +13,23 @@ enum {
     NR_WRITE = 1,
     NR_CLOSE = 3,
     NR_FSTAT = 5,
+    NR_RT_SIGPROCMASK = 14,
     NR_FCNTL = 72,
+    NR_RT_SIGPENDING = 127,
+    NR_RT_SIGTIMEDWAIT = 128,
     NR_OPENAT = 257,
     NR_NEWFSTATAT = 262,
     NR_READLINKAT = 267,
+    NR_PPOLL = 271,
     NR_PRLIMIT64 = 302,
     NR_STATX = 332,
     NR_OPENAT2 = 437,
+    NR_STATMOUNT = 457,
+    NR_LISTMOUNT = 458,
 };
+
+/* Of the flags of open, those that are not the same on every machine. (With another's, a proof would follow links.) */
+enum { K_O_NOFOLLOW = 0400000 };
 
 /* struct stat, the kernel's and libc's alike */
 enum { STAT_DEV = 0, STAT_INO = 8, STAT_NLINK = 16, STAT_MODE = 24, STAT_STRUCT_SIZE = 144 };
@@ -63,6 +72,7 @@ enum {
     STATX_AT_NLINK = 16,
     STATX_AT_MODE = 28,
     STATX_AT_INO = 32,
+    STATX_AT_ATTRIBUTES_MASK = 56,
     STATX_AT_DEV_MAJOR = 136,
     STATX_AT_DEV_MINOR = 140,
     STATX_AT_MNT_ID = 144,

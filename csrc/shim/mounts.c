@@ -1,5 +1,10 @@
 #include "mounts.h"
 
+#include "mountinfo.h"
+#include "scope.h"
+#include "statmount.h"
+#include "text.h"
+
 /* The processes of /proc that are this thread; the first since Linux 3.17. */
 static const char threads[][18] = {"/proc/thread-self", "/proc/self"};
 enum { THREADS = sizeof threads / sizeof *threads };
@@ -64,14 +69,11 @@ long mounts_path(int fd, char *path, size_t size)
  * did not get, or onto all numbers. What is read then ends at once, as if nothing were mounted. */
 static bool was_taken(int mountinfo)
 {
-    static const char name[] = "/mountinfo";
     char path[64];
-    long length = mounts_path(mountinfo, path, sizeof path), end = sizeof name - 1;
+    long length = mounts_path(mountinfo, path, sizeof path);
     if (length < 0 || length == sizeof path)
         return false; /* not told */
-    while (length > 0 && end > 0 && path[length - 1] == name[end - 1])
-        length--, end--;
-    return end > 0;
+    return !text_ends_with(path, (size_t)length, "/mountinfo");
 }
 
 /* -1 if it cannot be had. */
@@ -86,31 +88,54 @@ static int open_mountinfo(void)
     return -1;
 }
 
-bool mounts_read(struct mountinfo *info)
+static __attribute__((noinline)) bool read_mountinfo(struct survey *survey)
 {
-    mountinfo_begin(info);
+    struct mountinfo info = {.survey = survey};
+    mountinfo_begin(&info);
     int file = open_mountinfo();
     if (file < 0)
         return false;
     char piece[1024]; /* small: the host may be on a signal stack */
     long got;
     while ((got = kernel_read(file, piece, sizeof piece)) > 0)
-        mountinfo_feed(info, piece, (size_t)got);
+        mountinfo_feed(&info, piece, (size_t)got);
     bool whole = got == 0 && !was_taken(file);
     kernel_close(file);
     return whole;
 }
 
-/* The mount's number, of the kinds in `mask`, or 0; `attributes` are STATX_ATTR_* that must be set. */
-static uint64_t ask_statx(int dirfd, const char *path, int flags, unsigned mask, uint64_t attributes)
+bool mounts_survey(struct survey *survey, uint64_t *newest)
 {
-    char answer[STATX_STRUCT_SIZE] __attribute__((aligned(8))) = {0};
+    survey_start(survey);
+    /* Without a vDSO an emulator stands before the kernel: valgrind writes about calls that are younger than itself. */
+    survey->found.complete = scope_clock != scope_count && statmount_all(survey, newest);
+    if (survey->found.complete)
+        return true;
+    *newest = 0;
+    survey_start(survey);
+    return survey->found.complete = read_mountinfo(survey);
+}
+
+/* A struct statx that no daemon is asked for. */
+struct statx_answer {
+    char bytes[STATX_STRUCT_SIZE] __attribute__((aligned(8)));
+};
+
+static bool ask_statx(int dirfd, const char *path, int flags, unsigned mask, struct statx_answer *answer)
+{
     path = path ? path : "";
     flags = (flags & K_AT_SYMLINK_NOFOLLOW) | K_AT_NO_AUTOMOUNT | K_AT_STATX_DONT_SYNC | (*path ? 0 : K_AT_EMPTY_PATH);
-    if (kernel_call(NR_STATX, dirfd, (long)path, flags, mask, (long)answer) != 0 ||
-        (FIELD(answer, STATX_AT_ATTRIBUTES, field64) & attributes) != attributes)
+    return kernel_call(NR_STATX, dirfd, (long)path, flags, mask, (long)answer->bytes) == 0;
+}
+
+/* The mount's number, of the kinds in `mask`, or 0; `attributes` are STATX_ATTR_* that must be set. */
+static uint64_t ask_mount(int dirfd, const char *path, int flags, unsigned mask, uint64_t attributes)
+{
+    struct statx_answer answer = {{0}};
+    if (!ask_statx(dirfd, path, flags, mask, &answer) ||
+        (FIELD(answer.bytes, STATX_AT_ATTRIBUTES, field64) & attributes) != attributes)
         return 0;
-    return FIELD(answer, STATX_AT_MASK, field32) & mask ? FIELD(answer, STATX_AT_MNT_ID, field64) : 0;
+    return FIELD(answer.bytes, STATX_AT_MASK, field32) & mask ? FIELD(answer.bytes, STATX_AT_MNT_ID, field64) : 0;
 }
 
 /* The number behind "mnt_id:" in the fdinfo of a descriptor (Linux 3.15). */
@@ -137,17 +162,27 @@ static uint64_t ask_fdinfo(int fd)
 
 uint64_t mounts_id(int dirfd, const char *path, int flags)
 {
-    uint64_t id = ask_statx(dirfd, path, flags, K_STATX_MNT_ID, 0);
+    uint64_t id = ask_mount(dirfd, path, flags, K_STATX_MNT_ID, 0);
     return id || dirfd < 0 || (path && *path) ? id : ask_fdinfo(dirfd);
 }
 
 uint64_t mounts_identity(int dirfd, const char *path, int flags)
 {
-    uint64_t id = ask_statx(dirfd, path, flags, EITHER_ID, 0);
+    uint64_t id = ask_mount(dirfd, path, flags, EITHER_ID, 0);
     return id ? id : mounts_id(dirfd, path, flags);
+}
+
+bool mounts_may_start_at(int dirfd, const char *path, int flags)
+{
+    struct statx_answer answer = {{0}};
+    if (!ask_statx(dirfd, path, flags, 0, &answer))
+        return true;
+    uint64_t told = FIELD(answer.bytes, STATX_AT_ATTRIBUTES_MASK, field64);
+    return !(told & K_STATX_ATTR_MOUNT_ROOT) ||
+           FIELD(answer.bytes, STATX_AT_ATTRIBUTES, field64) & K_STATX_ATTR_MOUNT_ROOT;
 }
 
 bool mounts_starts_at(int dirfd, const char *path, uint64_t identity)
 {
-    return ask_statx(dirfd, path, K_AT_SYMLINK_NOFOLLOW, EITHER_ID, K_STATX_ATTR_MOUNT_ROOT) == identity;
+    return ask_mount(dirfd, path, K_AT_SYMLINK_NOFOLLOW, EITHER_ID, K_STATX_ATTR_MOUNT_ROOT) == identity;
 }

@@ -4,10 +4,11 @@
 #define NLINKSHIM_MOUNTS_H
 
 #include "kernel.h"
-#include "mountinfo.h"
+#include "survey.h"
 
-/* Feed /proc/thread-self/mountinfo to `info`, whose question is set. */
-bool mounts_read(struct mountinfo *info);
+/* Answer what `survey` asks: by statmount, or else from /proc/thread-self/mountinfo. `newest`: the identity after which
+ * mounts will have been added, 0 where mountinfo told. Returns false if neither can be had. */
+bool mounts_survey(struct survey *survey, uint64_t *newest);
 
 /* The path of what `fd` (or AT_FDCWD) stands for, as this process sees it, terminated if it fits. Returns its length,
  * `size` if it does not fit, or less than 1 if there is none. */
@@ -19,6 +20,9 @@ uint64_t mounts_id(int dirfd, const char *path, int flags);
 
 /* The same by the number that is never given again (Linux 6.8), or else by the one above. */
 uint64_t mounts_identity(int dirfd, const char *path, int flags);
+
+/* Whether a mount starts at `path` from `dirfd`, or that is not told; `flags` may hold AT_SYMLINK_NOFOLLOW. */
+bool mounts_may_start_at(int dirfd, const char *path, int flags);
 
 /* Whether `path` ("": `dirfd` itself) is where the mount of that identity starts. False too where the kernel does not
  * tell. */

@@ -1,5 +1,7 @@
 #include "name.h"
 
+#include "text.h"
+
 /* What a letter can belong to, by its place: a number of one digit or of more, one of `links`, or, where it is a
  * slash or dot, anything. */
 enum { DIGIT = 1, NUMBER = 2, CWD = 4, EXE = 8, STDIN = 16, STDERR = 32, ROOT_OR_STDOUT = 64, ANY = 128 };
@@ -39,11 +41,8 @@ static const char *skip_slashes(const char *path)
 /* What follows the first component if that is `name`, else NULL. */
 static const char *after(const char *path, const char *name)
 {
-    while (*name && *path == *name)
-        path++, name++;
-    if (*name || (*path && *path != '/'))
-        return NULL;
-    return path;
+    const char *rest = text_after(path, name);
+    return rest && (!*rest || *rest == '/') ? rest : NULL;
 }
 
 /* Past slashes and components `.` and `..`. */
@@ -62,14 +61,28 @@ static const char *skip_dots(const char *path)
 
 static bool is_number(const char *path)
 {
-    if (*path < '0' || *path > '9')
+    if (!IS_DIGIT(*path))
         return false;
-    while (*path >= '0' && *path <= '9')
+    while (IS_DIGIT(*path))
         path++;
     return !*path || *path == '/';
 }
 
-static bool is_one_of(const char *path, const char (*names)[12], size_t count)
+static const char *skip_address(const char *path)
+{
+    while (IS_DIGIT(*path) || (*path >= 'a' && *path <= 'f'))
+        path++;
+    return path;
+}
+
+/* START-END in hexadecimal digits, the addresses of pages: a link in map_files. */
+static bool is_range(const char *path)
+{
+    const char *dash = skip_address(path), *end = *dash == '-' ? skip_address(dash + 1) : path;
+    return dash > path && end > dash + 3 && end[-1] == '0' && end[-2] == '0' && end[-3] == '0' && (!*end || *end == '/');
+}
+
+static bool is_one_of(const char *path, const char (*names)[8], size_t count)
 {
     for (size_t i = 0; i < count; i++)
         if (after(path, names[i]))
@@ -78,12 +91,27 @@ static bool is_one_of(const char *path, const char (*names)[12], size_t count)
 }
 #define IS_ONE_OF(path, names) is_one_of(path, names, sizeof(names) / sizeof *(names))
 
-static const char dots[][12] = {".", ".."};
-/* The last components that can be links of /proc to an open object, besides numbers; two of /dev lead there. */
-static const char links[][12] = {"cwd", "root", "exe", "stdin", "stdout", "stderr"};
-/* The first components that a path to one of them can have where it starts in /, /dev or a folder of /proc. */
-static const char beginnings[][12] = {"cwd",  "dev",  "exe",    "fd",     "proc", "root",
-                                      "self", "stdin", "stdout", "stderr", "task", "thread-self"};
+static const char dots[][8] = {".", ".."};
+/* The last components that can be links of /proc to an open object, besides numbers and ranges; and of /dev to such
+ * links. */
+static const char objects[][8] = {"cwd", "root", "exe"}, streams[][8] = {"stdin", "stdout", "stderr"};
+
+static bool may_be_link(const char *last)
+{
+    return is_number(last) || is_range(last) || IS_ONE_OF(last, objects) || IS_ONE_OF(last, streams);
+}
+
+/* Whether that component, in this folder, is one of them, wherever /proc and /dev are mounted. */
+static bool is_link_in(const char *folder, const char *last)
+{
+    if (is_number(last))
+        return after(folder, "fd");
+    if (is_range(last))
+        return after(folder, "map_files");
+    if (IS_ONE_OF(last, streams))
+        return after(folder, "dev");
+    return is_number(folder) || after(folder, "self") || after(folder, "thread-self");
+}
 
 /* Under /proc, or one of the links of /dev into it; `path` is taken as starting from /. */
 static bool names_a_descriptor(const char *path)
@@ -98,10 +126,11 @@ static bool names_a_descriptor(const char *path)
     return after(path, "fd") || after(path, "stdin") || after(path, "stdout") || after(path, "stderr");
 }
 
-/* The last component; `climbs` tells whether one before it is `..`. */
-static const char *last_component(const char *path, bool *climbs)
+/* The last component, and the one before it without any `.`, or NULL; `climbs` tells whether one before it is `..`. */
+static const char *last_component(const char *path, const char **folder, bool *climbs)
 {
     *climbs = false;
+    *folder = NULL;
     for (const char *last = path = skip_slashes(path);; last = path) {
         while (*path && *path != '/')
             path++;
@@ -109,57 +138,56 @@ static const char *last_component(const char *path, bool *climbs)
         if (!*path)
             return last;
         *climbs |= after(last, "..") != NULL;
+        if (!after(last, "."))
+            *folder = last;
     }
 }
 
-bool name_is_plain_second_look(const char *path, size_t length)
+bool name_is_plain_second_look(const char *path, const char *end)
 {
     /* Short ones that are not ordinary end in a dot, a slash or a digit: those come before the letters. */
-    if (length && length < 3 && path[length - 1] > '9')
+    if (end > path && end < path + 3 && end[-1] > '9')
         return true;
     if (*path == '/' && (path[1] == '/' || path[1] == '.' || after(path + 1, "proc") || after(path + 1, "dev")))
         return false;
-    if (length && path[length - 1] == '/') {
-        while (length && path[length - 1] == '/')
-            length--;
-        return name_is_plain(path, length);
+    if (end > path && end[-1] == '/') {
+        while (end > path && end[-1] == '/')
+            end--;
+        return name_is_plain(path, end);
     }
-    size_t start = length;
-    while (start && IS_DIGIT(path[start - 1]))
-        start--;
-    if (start < length)
-        return start && path[start - 1] != '/';
-    while (start && path[start - 1] != '/')
-        start--;
-    size_t size = length - start;
-    if (size < 3)
-        return size && path[start] != '.';
-    return size > 6 || !IS_ONE_OF(path + start, links);
+    const char *last = end;
+    while (last > path && last[-1] != '/')
+        last--;
+    if (end > last && IS_DIGIT(end[-1]))
+        return !is_number(last) && !is_range(last);
+    if (end < last + 3)
+        return end > last && *last != '.';
+    return end > last + 6 || (!IS_ONE_OF(last, objects) && !IS_ONE_OF(last, streams));
 }
 
 enum name_kind name_kind(const char *path, bool directory)
 {
     bool climbs;
+    const char *folder;
     if (!path || !*path)
         return NAME_DESCRIPTOR;
-    const char *last = last_component(path, &climbs);
+    const char *last = last_component(path, &folder, &climbs);
     if (directory && IS_ONE_OF(last, dots))
         return NAME_DESCRIPTOR;
     if (*path == '/' && names_a_descriptor(path))
         return NAME_DESCRIPTOR;
-    if (!is_number(last) && !IS_ONE_OF(last, links))
+    if (!may_be_link(last))
         return NAME_ORDINARY;
-    if (climbs)
+    if (climbs || (folder && is_link_in(folder, last)))
         return NAME_DESCRIPTOR;
-    if (*path == '/')
-        return NAME_ORDINARY;
-    path = skip_dots(path);
-    return is_number(path) || IS_ONE_OF(path, beginnings) ? NAME_RELATIVE : NAME_ORDINARY;
+    return folder || *path == '/' ? NAME_ORDINARY : NAME_RELATIVE;
 }
 
 enum name_kind name_kind_from(const char *base, const char *path)
 {
-    const char *rest = skip_dots(base);
-    bool special = after(rest, "proc") || after(rest, "dev") || (!*rest && names_a_descriptor(path));
+    const char *folder = base + text_length(base);
+    while (folder > base && folder[-1] != '/')
+        folder--;
+    bool special = after(base, "/proc") || after(base, "/dev") || is_link_in(folder, skip_dots(path));
     return special ? NAME_DESCRIPTOR : NAME_ORDINARY;
 }

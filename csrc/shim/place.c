@@ -1,6 +1,7 @@
 #include "place.h"
 
 #include "mounts.h"
+#include "text.h"
 
 /* One for all threads: whoever finds it taken does without. */
 enum { LONG_PATH_SIZE = 4096 };
@@ -8,8 +9,8 @@ static char long_room[FRONT_SIZE + LONG_PATH_SIZE];
 static bool long_room_taken;
 
 /* What was judged of a mount in this second, in one word without locks:
- *   stamp (the rest) | identity (22 bits) | length of the mount point (12 bits) | MOUNT_* (6 bits) */
-enum { FACT_BITS = 6, LENGTH_BITS = 12, IDENTITY_BITS = 22, SLOTS = 64 };
+ *   stamp (the rest) | identity (21 bits) | length of the mount point (12 bits) | MOUNT_* (7 bits) */
+enum { FACT_BITS = 7, LENGTH_BITS = 12, IDENTITY_BITS = 21, SLOTS = 64 };
 _Static_assert(sizeof(uintptr_t) == 8, "a judgement takes a word of 64 bits");
 static uint64_t slots[SLOTS];
 
@@ -48,7 +49,7 @@ void place_begin(struct place *place)
     place->mount = mounts_identity(place->fd, NULL, 0);
     place->facts = 0;
     place->point = 0;
-    place->settled = false;
+    place->settled = place->surveyed = place->fresh = place->stays = false;
 }
 
 void place_end(struct place *place)
@@ -69,24 +70,48 @@ long place_path(struct place *place)
     return place->length = length < (long)place->size ? length : -1;
 }
 
-/* From mountinfo, and into the cache. */
-static __attribute__((noinline)) bool judge_afresh(struct place *place)
+static void ask(struct place *place, struct survey *survey)
 {
-    struct walk walk = {.id = mounts_id(place->fd, NULL, 0), .path = place->path, .device = place->device};
-    struct mountinfo info = {.walk = &walk};
-    place->facts = 0;
-    if (!walk.id || !mounts_read(&info))
-        return false;
-    long length = walk_length(&walk);
-    bool reached = walk_reaches(&walk);
+    survey->id = mounts_id(place->fd, NULL, 0);
+    survey->device = place->device;
+    survey_path(survey, place->path, (size_t)place->length);
+}
+
+void place_ask(struct place *place, struct survey *survey)
+{
+    if (place_path(place) > 0)
+        ask(place, survey);
+}
+
+/* Into the cache too. */
+void place_learn(struct place *place, const struct survey *survey)
+{
+    const struct survey_findings *found = &survey->found;
+    if (!found->complete || !survey->id)
+        return;
+    long length = survey_length(survey, 0, survey->id);
+    bool reached = survey_reaches(survey, 0, survey->id);
     place->point = length < 0 ? 0 : length;
-    place->facts = MOUNT_JUDGED | (length < 0 ? 0 : MOUNT_LISTED) | (walk.whole ? MOUNT_WHOLE : 0) |
-                   (reached ? MOUNT_REACHED : 0) | (walk.has_children ? MOUNT_CHILDREN : 0) | (walk.has_others ? MOUNT_OTHERS : 0);
+    place->facts = MOUNT_JUDGED | (length < 0 ? 0 : MOUNT_LISTED) | (found->whole ? MOUNT_WHOLE : 0) |
+                   (reached ? MOUNT_REACHED : 0) | (found->has_children ? MOUNT_CHILDREN : 0) |
+                   (found->device_elsewhere ? MOUNT_OTHERS : 0);
     /* A path that does not go by the mount point ("... (deleted)") tells nothing of the others. */
-    if (length >= 0 || !walk.listed)
+    if (place->mount && (length >= 0 || !found->listed))
         remember(place);
-    place->settled = reached && !walk.has_children;
-    return reached && walk_stays(&walk);
+    place->settled = reached && !found->has_children;
+    place->stays = reached && survey_stays(survey, 0, survey->id);
+    place->surveyed = place->fresh = true;
+}
+
+static __attribute__((noinline)) void judge_afresh(struct place *place)
+{
+    struct survey survey = {.device = 0};
+    uint64_t newest;
+    place->facts = 0;
+    place->stays = false;
+    ask(place, &survey);
+    if (survey.id && mounts_survey(&survey, &newest))
+        place_learn(place, &survey);
 }
 
 /* Of facts that were cached: the path does go by the mount point, and there no other mount has come over it. */
@@ -108,13 +133,24 @@ bool place_judge(struct place *place)
 {
     if (place->settled || !place->mount)
         return place->settled;
-    if (!recall(place))
-        return judge_afresh(place);
-    if (!(place->facts & MOUNT_REACHED))
-        return false;
-    if (place->facts & MOUNT_CHILDREN || !holds_still(place))
-        return judge_afresh(place);
-    return place->settled = true;
+    if (place->fresh)
+        return place->stays;
+    if (recall(place)) {
+        if (!(place->facts & MOUNT_REACHED))
+            return false;
+        if (!(place->facts & MOUNT_CHILDREN) && holds_still(place))
+            return place->settled = true;
+    }
+    judge_afresh(place);
+    return place->stays;
+}
+
+void place_know(struct place *place)
+{
+    if (place->settled || place->surveyed || !place->mount)
+        return;
+    if (!recall(place) || (place->facts & MOUNT_REACHED && !holds_still(place)))
+        judge_afresh(place);
 }
 
 bool place_is_mount_root(const struct place *place)
@@ -122,20 +158,40 @@ bool place_is_mount_root(const struct place *place)
     return place->facts & MOUNT_LISTED && place->length == (place->point ? place->point : 1);
 }
 
-bool place_of_root(struct place *place, unsigned skip, bool *reached)
+/* The mount points, which go into place->path one after the other. */
+static __attribute__((noinline)) unsigned list_roots(struct place *place, struct survey_path *paths, uint32_t *ids)
 {
-    struct walk walk = {
-        .path = "/",
-        .device = place->device,
-        .elsewhere = place->path,
-        .elsewhere_size = place->size,
-        .elsewhere_skip = skip,
-    };
-    struct mountinfo info = {.walk = &walk};
-    if (!mounts_read(&info) || !walk.elsewhere_found)
-        return false;
-    walk = (struct walk){.id = walk.elsewhere_id, .path = place->path};
-    info = (struct mountinfo){.walk = &walk};
-    *reached = mounts_read(&info) && walk_reaches(&walk);
-    return true;
+    struct survey survey = {.device = place->device, .elsewhere = place->path, .elsewhere_room = place->size};
+    uint64_t newest;
+    if (!mounts_survey(&survey, &newest))
+        return 0;
+    const char *path = place->path;
+    for (uint32_t i = 0; i < survey.found.elsewhere_count; i++) {
+        size_t length = text_length(path);
+        paths[i] = (struct survey_path){path, length};
+        ids[i] = survey.found.elsewhere_id[i];
+        path += length + 1;
+    }
+    return survey.found.elsewhere_count;
+}
+
+unsigned place_roots(struct place *place, const char *roots[SURVEY_ELSEWHERE])
+{
+    struct survey survey = {.device = 0};
+    struct survey_path paths[SURVEY_ELSEWHERE];
+    uint32_t ids[SURVEY_ELSEWHERE];
+    uint64_t newest;
+    unsigned reached = 0, count = list_roots(place, paths, ids);
+    for (unsigned i = 0; i < count; i++)
+        survey_path(&survey, paths[i].text, paths[i].length);
+    if (!count || !mounts_survey(&survey, &newest))
+        return 0;
+    for (unsigned i = 0; i < count; i++)
+        if (survey_reaches(&survey, i, ids[i]))
+            roots[reached++] = paths[i].text;
+    if (!reached && place->mount && place->facts & MOUNT_JUDGED) {
+        place->facts |= MOUNT_ALONE;
+        remember(place);
+    }
+    return reached;
 }

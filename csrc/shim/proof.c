@@ -1,5 +1,6 @@
 #include "proof.h"
 
+#include "config.h"
 #include "known.h"
 #include "mounts.h"
 #include "name.h"
@@ -134,9 +135,10 @@ static enum proof search(struct place *place, enum route route)
     int depth = route == BY_CWD ? depth_of(K_AT_FDCWD) : 0;
     unsigned refuted = 0;
     for (unsigned i = 0; depth >= 0 && i < LOOKS && refuted < LOOKS_TO_REFUTE; i++) {
-        if (place_path(place) < 0)
+        if (!place->fresh && place_path(place) < 0)
             return UNDECIDED;
         enum found found = look(place, route, depth);
+        place->fresh = false;
         if (found == ANOTHER && cut_deleted(place)) {
             found = look(place, route, depth);
             refuted += found == ANOTHER;
@@ -192,12 +194,11 @@ static enum proof ask_root_by_mount_point(struct place *place)
 
 static enum proof ask_root_anywhere(struct place *place)
 {
-    enum { PLACES = 4 };
+    const char *roots[SURVEY_ELSEWHERE];
     enum proof proof = UNDECIDED;
-    bool reached;
-    for (unsigned skip = 0; proof == UNDECIDED && skip < PLACES && place_of_root(place, skip, &reached); skip++)
-        if (reached)
-            proof = ask_root(place, K_AT_FDCWD, place->path);
+    unsigned count = place_roots(place, roots);
+    for (unsigned i = 0; proof == UNDECIDED && i < count; i++)
+        proof = ask_root(place, K_AT_FDCWD, roots[i]);
     return proof;
 }
 
@@ -205,7 +206,7 @@ static enum proof prove_root(struct place *place)
 {
     enum proof proof = UNDECIDED;
     if (place->mount && place_path(place) > 0) {
-        place_judge(place);
+        place_know(place);
         if (place->facts & MOUNT_WHOLE && place->facts & MOUNT_LISTED) {
             if (place_is_mount_root(place) && mounts_starts_at(place->fd, "", place->mount))
                 return LIE; /* it is the entry, and shows 0 */
@@ -215,7 +216,7 @@ static enum proof prove_root(struct place *place)
                 proof = ask_root_from_inside(place);
         }
     }
-    bool nowhere_else = place->facts & MOUNT_LISTED && !(place->facts & MOUNT_OTHERS);
+    bool nowhere_else = place->facts & MOUNT_ALONE || (place->facts & MOUNT_LISTED && !(place->facts & MOUNT_OTHERS));
     return proof == UNDECIDED && !nowhere_else ? ask_root_anywhere(place) : proof;
 }
 
@@ -229,11 +230,21 @@ static bool concluded(enum proof proof, const struct fact *fact)
     return proof == LIE || (proof == UNDECIDED && known_lie(fact));
 }
 
+/* From the mounts, which are asked about the place at the same time. */
+static __attribute__((noinline)) enum verdict revalidate(const struct lookup *lookup, struct place *place)
+{
+    struct survey survey = {.device = 0};
+    place_ask(place, &survey);
+    enum verdict verdict = scope_revalidate(lookup, place->device, place->stamp, &survey);
+    place_learn(place, &survey);
+    return verdict;
+}
+
 /* What the open file shows decides this call alone: while an unlink is under way on an honest file system, it can be
  * found by its name with a count of 0 already. Where the mounts cannot be read (VERDICT_NONE), what was shown
  * before holds. */
-static __attribute__((noinline)) bool open_entry_lies(int fd, const struct entry *entry, uintptr_t stamp,
-                                                      enum verdict verdict)
+static __attribute__((noinline)) bool open_entry_lies(const struct lookup *lookup, int fd, const struct entry *entry,
+                                                      uintptr_t stamp, enum verdict verdict)
 {
     struct place place;
     place.fd = fd;
@@ -242,17 +253,21 @@ static __attribute__((noinline)) bool open_entry_lies(int fd, const struct entry
     place.inode = entry->inode;
     place.stamp = stamp;
     place_begin(&place);
+    if (verdict == VERDICT_NONE)
+        verdict = revalidate(lookup, &place);
     struct fact of_entry = {entry->device, place.mount, entry->inode}, of_root = {entry->device, place.mount, 0};
 
-    bool told = verdict != VERDICT_NONE;
-    bool lies = entry->inode && concluded(told ? prove_entry(&place) : UNDECIDED, &of_entry);
-    if (verdict == VERDICT_INSIDE || !told) {
+    bool told = verdict != VERDICT_NONE, lies = false;
+    if (verdict != VERDICT_OUTSIDE)
+        lies = entry->inode && concluded(told ? prove_entry(&place) : UNDECIDED, &of_entry);
+    if (verdict_is_open(verdict) || !told) {
         enum proof proof = told ? prove_root(&place) : UNDECIDED;
         bool root_lies = concluded(proof, &of_root);
         if (root_lies)
             scope_remember(entry->device, stamp, VERDICT_LIAR);
         else if (proof == TRUTH)
-            scope_remember(entry->device, stamp, VERDICT_COUNTS);
+            scope_remember(entry->device, stamp,
+                           verdict == VERDICT_INSIDE ? VERDICT_COUNTS : VERDICT_COUNTS_REMOVED);
         lies |= root_lies;
     }
     place_end(&place);
@@ -260,11 +275,25 @@ static __attribute__((noinline)) bool open_entry_lies(int fd, const struct entry
 }
 
 /* Settle a relative name that could be one of /proc by the folder it starts from. */
-static bool starts_outside_proc(const struct lookup *lookup)
+static __attribute__((noinline)) bool starts_outside_proc(const struct lookup *lookup)
 {
     char path[PATH_SIZE];
     long length = mounts_path(lookup->dirfd, path, sizeof path);
     return length > 0 && length < PATH_SIZE && name_kind_from(path, lookup->path) == NAME_ORDINARY;
+}
+
+/* Of an entry that was looked up by a name. */
+static bool name_is_ordinary(const struct lookup *lookup, const struct entry *entry)
+{
+    enum name_kind kind = name_kind(lookup->path, entry->directory);
+    return kind == NAME_ORDINARY || (kind == NAME_RELATIVE && starts_outside_proc(lookup));
+}
+
+static __attribute__((noinline)) enum verdict revalidate_name(const struct lookup *lookup, uint64_t device,
+                                                              uintptr_t stamp)
+{
+    struct survey survey = {.device = 0};
+    return scope_revalidate(lookup, device, stamp, &survey);
 }
 
 bool is_lie(const struct lookup *lookup, const struct entry *entry)
@@ -272,22 +301,23 @@ bool is_lie(const struct lookup *lookup, const struct entry *entry)
     struct coarse_time now;
     uintptr_t stamp = scope_stamp(&now);
     enum verdict verdict = scope_cached(entry->device, stamp);
-    if (verdict == VERDICT_NONE)
-        verdict = scope_revalidate(lookup, entry->device, stamp);
-    if (verdict == VERDICT_LIAR || verdict == VERDICT_OUTSIDE)
+    if (verdict == VERDICT_LIAR || verdict == VERDICT_OUTSIDE || scope.kind == SCOPE_OFF)
         return verdict == VERDICT_LIAR;
-
-    enum name_kind kind = name_kind(lookup->path, entry->directory);
-    if (kind == NAME_ORDINARY || (kind == NAME_RELATIVE && starts_outside_proc(lookup)))
-        return verdict != VERDICT_NONE;
-
     if (!lookup->path || !*lookup->path)
-        return open_entry_lies(lookup->dirfd, entry, stamp, verdict);
+        return open_entry_lies(lookup, lookup->dirfd, entry, stamp, verdict);
+
+    if (name_is_ordinary(lookup, entry)) {
+        if (verdict == VERDICT_NONE)
+            verdict = revalidate_name(lookup, entry->device, stamp);
+        bool removed = verdict == VERDICT_INSIDE_REMOVED || verdict == VERDICT_COUNTS_REMOVED;
+        if (!removed || !mounts_may_start_at(lookup->dirfd, lookup->path, lookup->flags))
+            return verdict != VERDICT_NONE && verdict != VERDICT_OUTSIDE;
+    }
     int follow = lookup->flags & K_AT_SYMLINK_NOFOLLOW ? K_O_NOFOLLOW : 0;
     int fd = kernel_open(lookup->dirfd, lookup->path, K_O_PATH | follow);
     if (fd < 0)
         return false;
-    bool lies = open_entry_lies(fd, entry, stamp, verdict);
+    bool lies = open_entry_lies(lookup, fd, entry, stamp, verdict);
     kernel_close(fd);
     return lies;
 }

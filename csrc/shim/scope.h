@@ -7,6 +7,7 @@
 
 #include "kernel.h"
 #include "state.h"
+#include "survey.h"
 
 /* The vDSO's clock, called directly: libc's clock_gettime may be another preload's. Where there is none (valgrind
  * hides it), scope_count, whose second is 512 answers of 0. Whoever has found a next definition finds this set. */
@@ -32,8 +33,17 @@ enum verdict {
     VERDICT_LIAR,    /* in scope, and its root reports 0: so does all the rest, whatever is linked */
     VERDICT_INSIDE,  /* in scope: names are corrected, descriptors need proof */
     VERDICT_COUNTS,  /* the same, and its root was asked and does not report 0 */
+    /* The same two, where a mount shows an entry that has been unlinked: names that lead to a mount need proof too. */
+    VERDICT_INSIDE_REMOVED,
+    VERDICT_COUNTS_REMOVED,
     VERDICT_END,
 };
+
+/* Whether its root is still to be asked. */
+static inline bool verdict_is_open(enum verdict verdict)
+{
+    return verdict == VERDICT_INSIDE || verdict == VERDICT_INSIDE_REMOVED;
+}
 
 /* A verdict is one machine word, so that a relaxed load or store needs no lock:
  *   stamp (high bits) | device (DEVICE_BITS) | enum verdict (3 bits)
@@ -82,8 +92,9 @@ static inline uintptr_t scope_probe(uint64_t device, uintptr_t stamp, unsigned p
 /* The verdict of whichever slot holds one, else VERDICT_NONE. */
 enum verdict scope_cached(uint64_t device, uintptr_t stamp);
 
-/* From mountinfo, and into the cache. Never asks the file system of the entry. */
-enum verdict scope_revalidate(const struct lookup *lookup, uint64_t device, uintptr_t stamp);
+/* From the mounts, and into the cache. Never asks the file system of the entry. `survey`, zeroed, may ask for a mount
+ * and paths of the caller's too: all that is answered if it is complete then. */
+enum verdict scope_revalidate(const struct lookup *lookup, uint64_t device, uintptr_t stamp, struct survey *survey);
 
 /* Record what its root was found to be; that lasts as long as any verdict. */
 void scope_remember(uint64_t device, uintptr_t stamp, enum verdict verdict);

@@ -10,12 +10,13 @@
  *              (known.c) outlasts a proof that cannot be made
  *   place.c    where is the open entry, and may its path be walked without going by another mount?
  *   scope.c    is the device in scope? A cache of one second
- *   mounts.c   for both: the kernel's word about mounts, and /proc/thread-self/mountinfo (mountinfo.c)
+ *   mounts.c   for both: the kernel's word about mounts. The table of them answers what survey.c asks; statmount.c
+ *              reads it, or else mountinfo.c from /proc; fstype.c knows the types
  *
  *   trees.c    the same for fts and nftw, whose answers libc makes past the PLT
  *   real.c     finds the next definitions through the images in memory (image.c)
  *   config.c   the environment, read once; state.h is what others can read of it
- *   kernel.c   system calls without libc; machine.h is all that differs between architectures
+ *   kernel.c   system calls without libc; machine.h is all that differs between architectures; text.c, strings
  *
  * It lives in other people's processes, often as root: no allocation, no lock, no stdio, no thread-local
  * storage, no exit; safe in signal handlers, after fork and vfork, and before its own constructor has run.
@@ -47,9 +48,9 @@ extern EXPORT struct nlinkshim_state nlinkshim_state __attribute__((alias("state
  *
  * What the caller asked waits on the stack and not in saved registers, and the case that the next definition
  * is not known yet has a function of its own: so an honest entry costs 17 instructions on x86-64. */
-#define SHAPE(shape, kind, arguments, dirfd_, path_, flags_, answer_, otherwise, ...)                                \
-    typedef int (*shape##_function)(__VA_ARGS__);                                                                    \
-    static INLINED int shape##_call(shape##_function next, __VA_ARGS__)                                              \
+#define SHAPE(shape, kind, dirfd_, path_, flags_, answer_, otherwise)                                                \
+    typedef int (*shape##_function)(shape##_PARAMETERS);                                                             \
+    static INLINED int shape##_call(shape##_function next, shape##_PARAMETERS)                                       \
     {                                                                                                                \
         struct lookup lookup;                                                                                        \
         lookup.dirfd = dirfd_;                                                                                       \
@@ -57,18 +58,15 @@ extern EXPORT struct nlinkshim_state nlinkshim_state __attribute__((alias("state
         lookup.flags = flags_;                                                                                       \
         lookup.answer = answer_;                                                                                     \
         __asm__ volatile("" : "+m"(lookup.dirfd), "+m"(lookup.path), "+m"(lookup.flags), "+m"(lookup.answer));       \
-        int result = next arguments;                                                                                 \
+        int result = next(shape##_ARGUMENTS);                                                                        \
         return result == 0 && kind##_shows_zero(lookup.answer) ? mend_##kind(&lookup) : result;                      \
     }                                                                                                                \
     static __attribute__((noinline, cold)) int shape##_late(enum entry_point entry, enum entry_point relative,       \
-                                                            __VA_ARGS__)                                             \
+                                                            shape##_PARAMETERS)                                      \
     {                                                                                                                \
         shape##_function next = (shape##_function)real_late(entry, relative);                                        \
-        return shape##_call JOINED(next ? next : otherwise, arguments);                                              \
+        return shape##_call(next ? next : otherwise, shape##_ARGUMENTS);                                             \
     }
-
-#define JOINED(first, rest) (first, UNWRAPPED rest)
-#define UNWRAPPED(...) __VA_ARGS__
 
 /* The version number tells which structure is meant; there is one on the machines of machine.h. */
 static int raw_xstat(int version, const char *path, void *st)
@@ -95,47 +93,53 @@ static int raw_fxstatat(int version, int dirfd, const char *path, void *st, int 
     return raw_fstatat(dirfd, path, st, flags);
 }
 
-enum { NOFOLLOW = K_AT_SYMLINK_NOFOLLOW };
-SHAPE(PATH, stat, (path, st), K_AT_FDCWD, path, 0, st, raw_stat, const char *path, void *st)
-SHAPE(LINK, stat, (path, st), K_AT_FDCWD, path, NOFOLLOW, st, raw_lstat, const char *path, void *st)
-SHAPE(FD, stat, (fd, st), fd, NULL, 0, st, raw_fstat, int fd, void *st)
-SHAPE(AT, stat, (dirfd, path, st, flags), dirfd, path, flags, st, raw_fstatat, int dirfd, const char *path, void *st,
-      int flags)
-SHAPE(XPATH, stat, (version, path, st), K_AT_FDCWD, path, 0, st, raw_xstat, int version, const char *path, void *st)
-SHAPE(XLINK, stat, (version, path, st), K_AT_FDCWD, path, NOFOLLOW, st, raw_lxstat, int version, const char *path,
-      void *st)
-SHAPE(XFD, stat, (version, fd, st), fd, NULL, 0, st, raw_fxstat, int version, int fd, void *st)
-SHAPE(XAT, stat, (version, dirfd, path, st, flags), dirfd, path, flags, st, raw_fxstatat, int version, int dirfd,
-      const char *path, void *st, int flags)
-SHAPE(STATX, statx, (dirfd, path, flags, mask, stx), dirfd, path, flags, stx, raw_statx, int dirfd, const char *path,
-      int flags, unsigned mask, void *stx)
+#define PATH_PARAMETERS const char *path, void *st
+#define PATH_ARGUMENTS path, st
+#define LINK_PARAMETERS PATH_PARAMETERS
+#define LINK_ARGUMENTS PATH_ARGUMENTS
+#define FD_PARAMETERS int fd, void *st
+#define FD_ARGUMENTS fd, st
+#define AT_PARAMETERS int dirfd, const char *path, void *st, int flags
+#define AT_ARGUMENTS dirfd, path, st, flags
+#define XPATH_PARAMETERS int version, PATH_PARAMETERS
+#define XPATH_ARGUMENTS version, PATH_ARGUMENTS
+#define XLINK_PARAMETERS XPATH_PARAMETERS
+#define XLINK_ARGUMENTS XPATH_ARGUMENTS
+#define XFD_PARAMETERS int version, FD_PARAMETERS
+#define XFD_ARGUMENTS version, FD_ARGUMENTS
+#define XAT_PARAMETERS int version, AT_PARAMETERS
+#define XAT_ARGUMENTS version, AT_ARGUMENTS
+#define STATX_PARAMETERS int dirfd, const char *path, int flags, unsigned mask, void *stx
+#define STATX_ARGUMENTS dirfd, path, flags, mask, stx
 
-#define WRAPPER(name, relative, shape, arguments, ...)                                                               \
-    EXPORT int name(__VA_ARGS__)                                                                                     \
+enum { NOFOLLOW = K_AT_SYMLINK_NOFOLLOW };
+SHAPE(PATH, stat, K_AT_FDCWD, path, 0, st, raw_stat)
+SHAPE(LINK, stat, K_AT_FDCWD, path, NOFOLLOW, st, raw_lstat)
+SHAPE(FD, stat, fd, NULL, 0, st, raw_fstat)
+SHAPE(AT, stat, dirfd, path, flags, st, raw_fstatat)
+SHAPE(XPATH, stat, K_AT_FDCWD, path, 0, st, raw_xstat)
+SHAPE(XLINK, stat, K_AT_FDCWD, path, NOFOLLOW, st, raw_lxstat)
+SHAPE(XFD, stat, fd, NULL, 0, st, raw_fxstat)
+SHAPE(XAT, stat, dirfd, path, flags, st, raw_fxstatat)
+SHAPE(STATX, statx, dirfd, path, flags, stx, raw_statx)
+
+#define WRAPPER(name, relative, shape)                                                                               \
+    EXPORT int name(shape##_PARAMETERS)                                                                              \
     {                                                                                                                \
         shape##_function next = (shape##_function)real(ENTRY_##name);                                                \
-        return __builtin_expect(next != NULL, 1)                                                                     \
-                   ? shape##_call JOINED(next, arguments)                                                            \
-                   : shape##_late JOINED(JOIN_PAIR(ENTRY_##name, ENTRY_##relative), arguments);                      \
+        return __builtin_expect(next != NULL, 1) ? shape##_call(next, shape##_ARGUMENTS)                             \
+                                                 : shape##_late(ENTRY_##name, ENTRY_##relative, shape##_ARGUMENTS);  \
     }
-#define JOIN_PAIR(a, b) a, b
 
-#define WRAP_PATH(name, relative) WRAPPER(name, relative, PATH, (path, st), const char *path, void *st)
-#define WRAP_LINK(name, relative) WRAPPER(name, relative, LINK, (path, st), const char *path, void *st)
-#define WRAP_FD(name, relative) WRAPPER(name, relative, FD, (fd, st), int fd, void *st)
-#define WRAP_AT(name, relative)                                                                                      \
-    WRAPPER(name, relative, AT, (dirfd, path, st, flags), int dirfd, const char *path, void *st, int flags)
-#define WRAP_XPATH(name, relative)                                                                                   \
-    WRAPPER(name, relative, XPATH, (version, path, st), int version, const char *path, void *st)
-#define WRAP_XLINK(name, relative)                                                                                   \
-    WRAPPER(name, relative, XLINK, (version, path, st), int version, const char *path, void *st)
-#define WRAP_XFD(name, relative) WRAPPER(name, relative, XFD, (version, fd, st), int version, int fd, void *st)
-#define WRAP_XAT(name, relative)                                                                                     \
-    WRAPPER(name, relative, XAT, (version, dirfd, path, st, flags), int version, int dirfd, const char *path,        \
-            void *st, int flags)
-#define WRAP_STATX(name, relative)                                                                                   \
-    WRAPPER(name, relative, STATX, (dirfd, path, flags, mask, stx), int dirfd, const char *path, int flags,          \
-            unsigned mask, void *stx)
+#define WRAP_PATH(name, relative) WRAPPER(name, relative, PATH)
+#define WRAP_LINK(name, relative) WRAPPER(name, relative, LINK)
+#define WRAP_FD(name, relative) WRAPPER(name, relative, FD)
+#define WRAP_AT(name, relative) WRAPPER(name, relative, AT)
+#define WRAP_XPATH(name, relative) WRAPPER(name, relative, XPATH)
+#define WRAP_XLINK(name, relative) WRAPPER(name, relative, XLINK)
+#define WRAP_XFD(name, relative) WRAPPER(name, relative, XFD)
+#define WRAP_XAT(name, relative) WRAPPER(name, relative, XAT)
+#define WRAP_STATX(name, relative) WRAPPER(name, relative, STATX)
 
 static __attribute__((noinline, cold)) void *fts_read_late(enum entry_point entry, enum entry_point relative,
                                                            void *fts)
@@ -174,11 +178,13 @@ static __attribute__((noinline, cold)) void *fts_read_late(enum entry_point entr
 #include "symbols.def"
 #undef ENTRY
 
-/* glibc passes the environment; musl passes nothing, but has set `environ` by then. */
+/* glibc passes the environment; musl passes nothing, but has set `environ` by then. A host may have none at all. */
 __attribute__((constructor)) static void load(int argc, char **argv, char **environment)
 {
+    static char *const none[] = {NULL};
     (void)argc, (void)argv;
-    configure(environment);
     real_resolve(true);
-    announce(environment);
+    char *const *fallback = real_is_glibc && environment ? environment : none;
+    configure(fallback);
+    announce(fallback);
 }

@@ -48,6 +48,9 @@ GLIBC_FORMS = {
     for binding, plt in {"now": ["-fno-plt"], "lazy": []}.items()
 }
 
+# What a container engine's filter answers to calls that it does not know.
+MOUNTINFO_ONLY = ("deny", "statmount=38", "deny", "listmount=38")
+
 
 @dataclass(frozen=True)
 class Call:
@@ -129,6 +132,7 @@ class Probe:
     """The probe in one form, for one C library."""
 
     program: Path
+    first: tuple[str, ...] = ()  # verbs that come before all others
 
     def run(
         self,
@@ -152,7 +156,7 @@ class Probe:
         return done.stdout
 
     def command(self, *words: object) -> list[str]:
-        return [str(self.program), *(str(word) for word in words)]
+        return [str(self.program), *self.first, *(str(word) for word in words)]
 
     @contextlib.contextmanager
     def paused(self, *words: object, env: Mapping[str, str] | None = None) -> Iterator[Paused]:

@@ -298,6 +298,7 @@ static const struct verb {
     {"fork", do_fork},
     {"raw", do_raw},
     {"watch", do_watch},
+    {"clearenv", do_clearenv},
     {"euid", do_euid},
     {"chroot", do_chroot},
     {"limit", do_limit},

@@ -50,6 +50,7 @@ int storm_unlinks(const struct options *options, const char *path);
 int storm_descriptors(const struct options *options, const char *path);
 
 /* scenes.c: set a scene. Return 0, or -1 with errno. */
+int do_clearenv(const struct options *options, const char *unused);
 int do_euid(const struct options *options, const char *user);
 int do_chroot(const struct options *options, const char *path);
 int do_limit(const struct options *options, const char *number);

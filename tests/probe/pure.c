@@ -12,6 +12,7 @@
 #include "name.h"
 #include "pure.h"
 #include "scope.h"
+#include "text.h"
 
 struct nlinkshim_state state;
 
@@ -129,6 +130,37 @@ static int lies_in(const char *path, const char *folder)
     return strncmp(path, folder, length) == 0 && (!path[length] || path[length] == '/');
 }
 
+static int is_range(const char *name)
+{
+    unsigned long start, end;
+    int length = 0;
+    return sscanf(name, "%lx-%lx%n", &start, &end, &length) == 2 && length && !name[length] && end % 0x1000 == 0 &&
+           name[strspn(name, "0123456789abcdef-")] == '\0';
+}
+
+/* Whether the end of a path without dots and double slashes is that of a link to an open object, wherever /proc and
+ * /dev are mounted. */
+static int is_link(const char *plain)
+{
+    char copy[256], *last, *folder;
+    snprintf(copy, sizeof copy, "%s", plain);
+    if (!(last = strrchr(copy, '/')))
+        return 0;
+    *last++ = '\0';
+    folder = strrchr(copy, '/');
+    folder = folder ? folder + 1 : copy;
+#define IS(text, other) (strcmp(text, other) == 0)
+    if (!*last || !*folder)
+        return 0;
+    if (last[strspn(last, "0123456789")] == '\0')
+        return IS(folder, "fd");
+    if (IS(last, "stdin") || IS(last, "stdout") || IS(last, "stderr"))
+        return IS(folder, "dev");
+    if (IS(last, "cwd") || IS(last, "root") || IS(last, "exe"))
+        return IS(folder, "self") || IS(folder, "thread-self") || folder[strspn(folder, "0123456789")] == '\0';
+    return is_range(last) && IS(folder, "map_files");
+}
+
 /* One of those that take no close look: what is not hidden, no number and none of the links of /proc. */
 static int is_everyday(const char *path)
 {
@@ -138,7 +170,7 @@ static int is_everyday(const char *path)
     for (size_t end = strlen(copy); end && copy[end - 1] == '/'; end--)
         copy[end - 1] = '\0';
     const char *slash = strrchr(copy, '/'), *last = slash ? slash + 1 : copy;
-    if (!*last || last[0] == '.' || last[strspn(last, "0123456789")] == '\0')
+    if (!*last || last[0] == '.' || last[strspn(last, "0123456789")] == '\0' || is_range(last))
         return 0;
     for (unsigned i = 0; i < sizeof special / sizeof *special; i++)
         if (strcmp(last, special[i]) == 0)
@@ -146,9 +178,23 @@ static int is_everyday(const char *path)
     return path[0] != '/' || (path[1] != '/' && path[1] != '.' && !lies_in(path, "/proc") && !lies_in(path, "/dev"));
 }
 
+/* However the text lies in its block, and whatever stands behind it. */
+static void length_property(void)
+{
+    size_t before = below(20), length = below(100);
+    char *block = malloc(before + length + 1);
+    memset(block, 'x', before + length);
+    block[before + length] = '\0';
+    if (before)
+        block[before - 1] = '\0';
+    if (text_length(block + before) != length)
+        fail("a length of %zu at %p is told as %zu", length, (void *)block, text_length(block + before));
+    free(block);
+}
+
 static void name_property(void)
 {
-    static const char *const pieces[] = {"/", "/", "/", ".", "..", "proc", "dev", "fd", "self", "5", "a", "stdin", "procs", "root", "cwd", "x.e", "12", "out", "stderr", "exe", "std", "\xff", "/proc/", "/dev/fd/"};
+    static const char *const pieces[] = {"/", "/", "/", ".", "..", "proc", "dev", "fd", "self", "5", "a", "stdin", "procs", "root", "cwd", "x.e", "12", "out", "stderr", "exe", "std", "\xff", "/proc/", "/dev/fd/", "/fd/", "map_files/", "7f2000-7f3000", "5000", "thread-self", "dev/"};
     char *path = RANDOM_TEXT(pieces, 9);
     int directory = (int)below(2);
     enum name_kind kind = name_kind(path, directory);
@@ -174,18 +220,27 @@ static void name_property(void)
     int dots = end > start && end - start <= 2 && strspn(path + start, ".") >= end - start;
     if (dots && directory && kind != NAME_DESCRIPTOR)
         fail("'%s' ends in dots and is called ordinary", path);
-    if (path[0] == '/' && !dots && !strstr(path, "proc") && !strstr(path, "dev") && !strstr(path, "..") &&
-        kind != NAME_ORDINARY)
-        fail("'%s' is not called ordinary", path);
-    if (name_is_plain(path, length) && kind != NAME_ORDINARY && !(dots && !directory))
+    if (!dots && !climbs_later && !strstr(path, "..") && is_link(plain) && kind == NAME_ORDINARY)
+        fail("'%s' is called ordinary", path);
+    if (path[0] == '/' && !dots && !strstr(path, "/proc") && !strstr(path, "/dev") && !strstr(path, "..") &&
+        (kind != NAME_ORDINARY) != is_link(plain))
+        fail("'%s' is %scalled ordinary", path, kind == NAME_ORDINARY ? "" : "not ");
+    if (name_is_plain(path, path + length) && kind != NAME_ORDINARY && !(dots && !directory))
         fail("'%s' is plain and yet not ordinary", path);
-    if (is_everyday(path) && !name_is_plain(path, length))
+    if (is_everyday(path) && !name_is_plain(path, path + length))
         fail("'%s' is not plain", path);
     if (kind == NAME_RELATIVE && !climbs_later && path[0] != '.') {
         static const char *const bases[] = {"/proc/self", "/proc", "/dev", "/proc/12/fd"};
         for (unsigned i = 0; i < 4; i++)
             if (name_kind_from(bases[i], path) != NAME_DESCRIPTOR)
                 fail("'%s' from %s is called ordinary", path, bases[i]);
+        static const char *const others[] = {"/host/proc/1", "/host/proc/1/fd", "/host/proc/1/map_files", "/host/dev"};
+        for (unsigned i = 0; i < 4; i++) {
+            char whole[256];
+            snprintf(whole, sizeof whole, "%s/%.*s", others[i], (int)(end - start), path + start);
+            if ((name_kind_from(others[i], path) != NAME_ORDINARY) != is_link(whole))
+                fail("'%s' from %s", path, others[i]);
+        }
         if (name_kind_from("/mnt/dfs", path) != NAME_ORDINARY)
             fail("'%s' from /mnt/dfs is not called ordinary", path);
     }
@@ -252,11 +307,14 @@ int main(int argc, char **argv)
         scope_property();
         environment_property();
         name_property();
+        length_property();
         cache_property();
         known_property();
         mountinfo_property();
         mountinfo_noise();
         walk_property();
+        if (round % 10 == 0)
+            stack_property();
     }
     if (directory_nlink_parse("1") != 1 || directory_nlink_parse("2") != 2 || directory_nlink_parse("12") ||
         directory_nlink_parse("") || directory_nlink_parse("3"))

@@ -16,6 +16,7 @@ char *random_text(const char *const *pieces, unsigned count, unsigned most);
 void mountinfo_property(void);
 void mountinfo_noise(void);
 void walk_property(void);
+void stack_property(void);
 
 /* pure_images.c */
 void images_in_memory(unsigned rounds);

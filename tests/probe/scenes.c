@@ -17,6 +17,12 @@
 #include <ucontext.h>
 #include <unistd.h>
 
+int do_clearenv(const struct options *options, const char *unused)
+{
+    (void)options, (void)unused;
+    return clearenv();
+}
+
 int do_euid(const struct options *options, const char *user)
 {
     (void)options;
@@ -83,7 +89,8 @@ int do_deny(const struct options *options, const char *rule)
         const char *name;
         unsigned number;
     } calls[] = {{"fcntl", SYS_fcntl},       {"statx", SYS_statx},         {"prlimit64", SYS_prlimit64},
-                 {"openat2", 437},           {"readlinkat", SYS_readlinkat}, {"newfstatat", SYS_newfstatat}};
+                 {"openat2", 437},           {"readlinkat", SYS_readlinkat}, {"newfstatat", SYS_newfstatat},
+                 {"statmount", 457},         {"listmount", 458},            {"openat", SYS_openat}};
     const char *equals = strchr(rule, '=');
     (void)options;
     for (size_t i = 0; equals && i < sizeof calls / sizeof *calls; i++) {

@@ -29,9 +29,11 @@ def test_first_call_of_the_process(
 
 
 @pytest.mark.parametrize("entry", DESCRIPTOR_CALLS, ids=str)
-def test_opened_for_reading(entry: EntryPoint, the_probe: Probe, lying_mount, shim: Shim):
+def test_opened_for_reading(entry: EntryPoint, each_table: Probe, lying_mount, shim: Shim):
     words = by_descriptor(entry, lying_mount / "readme.txt", lying_mount / "shows", path_only=False, repeat=3)
-    assert_corrected(entry, the_probe.run(*words, env=bare()).calls, the_probe.run(*words, env=shim()).calls)
+    assert_corrected(
+        entry, each_table.run(*words, env=bare()).calls, each_table.run(*words, env=shim()).calls
+    )
 
 
 @pytest.mark.parametrize("entry", [e for e in DESCRIPTOR_CALLS if e.shape in {"AT", "STATX"}], ids=str)
@@ -78,24 +80,24 @@ def partial_liars(mount_gofuse, mount_scripted):
 )
 @pytest.mark.parametrize("kind", ["go-fuse, files", "libfuse, files", "libfuse, folders"])
 def test_only_some_entries_lie(
-    entry: EntryPoint, kind: str, the_probe, mount_gofuse, mount_scripted, shim: Shim
+    entry: EntryPoint, kind: str, each_table, mount_gofuse, mount_scripted, shim: Shim
 ):
     """restic's mounts of Windows snapshots: the root tells the truth, so the open file is the proof."""
     mount, lying, honest = partial_liars(mount_gofuse, mount_scripted)[kind]
     with mount() as mounted:
         words = by_descriptor(entry, *(mounted / name for name in lying), repeat=20)
         assert_corrected(
-            entry, the_probe.run(*words, env=bare()).calls, the_probe.run(*words, env=shim()).calls
+            entry, each_table.run(*words, env=bare()).calls, each_table.run(*words, env=shim()).calls
         )
         words += by_descriptor(entry, *(mounted / name for name in honest))
         assert (
-            the_probe.run(*words, env=shim()).calls[len(lying) :]
-            == the_probe.run(*words, env=bare()).calls[len(lying) :]
+            each_table.run(*words, env=shim()).calls[len(lying) :]
+            == each_table.run(*words, env=bare()).calls[len(lying) :]
         )
         if entry.shape in {"AT", "STATX"}:
             words = by_name(entry, *(mounted / name for name in lying))
             assert_corrected(
-                entry, the_probe.run(*words, env=bare()).calls, the_probe.run(*words, env=shim()).calls
+                entry, each_table.run(*words, env=bare()).calls, each_table.run(*words, env=shim()).calls
             )
 
 
@@ -113,7 +115,7 @@ def test_zeros_that_come_and_go(order: str, the_probe: Probe, mount_gofuse, shim
         assert the_probe.run(*asked_afresh, "stat", mount / "readme.txt", env=shim()).nlinks == [1, 1]
 
 
-def test_the_root_is_a_proof_where_the_file_is_covered(the_probe: Probe, mount_gofuse, folder, shim: Shim):
+def test_the_root_is_a_proof_where_the_file_is_covered(each_table: Probe, mount_gofuse, folder, shim: Shim):
     """Another file is mounted over the open one, so its path does not lead back to it."""
     (folder / "cover").write_text("")
     with mount_gofuse() as mount:
@@ -128,7 +130,7 @@ def test_the_root_is_a_proof_where_the_file_is_covered(the_probe: Probe, mount_g
             "stat",
             mount / "readme.txt",
         ]
-        with the_probe.paused(*script, env=shim()) as probe:
+        with each_table.paused(*script, env=shim()) as probe:
             probe.until("opened")
             with mounts.bound(folder / "cover", mount / "readme.txt"):
                 assert probe.rest().nlinks == [1, 1]
@@ -162,11 +164,11 @@ def test_a_name_that_the_kernel_wrongly_calls_deleted(the_probe: Probe, mount_sc
             assert probe.rest().nlinks == [1]
 
 
-def test_where_no_proof_is_possible_zero_stays(the_probe: Probe, mount_gofuse, shim: Shim):
+def test_where_no_proof_is_possible_zero_stays(each_table: Probe, mount_gofuse, shim: Shim):
     """The mount of an open file is gone from this namespace: neither its path nor its root can be asked."""
     with mount_gofuse() as mount:
         script = ["open", mount / "readme.txt", "pause", "opened", "fstat", "@", "fstatat", "@", "statx", "@"]
-        with the_probe.paused(*script, env=shim()) as probe:
+        with each_table.paused(*script, env=shim()) as probe:
             probe.until("opened")
             mounts.detach_top(mount.path)
             calls = probe.rest().calls

@@ -1,4 +1,5 @@
-"""The shim needs one descriptor for a moment: under a high number where the host allows, else under any."""
+"""Where only mountinfo tells of mounts, the shim needs one descriptor for a moment: under a high number where
+the host allows, else under any."""
 
 from __future__ import annotations
 
@@ -9,7 +10,7 @@ import pytest
 from harness import processes
 from harness.capability import require
 from harness.preload import Shim, bare
-from harness.probe import Output, Probe
+from harness.probe import MOUNTINFO_ONLY, Output, Probe
 
 SCENES: dict[str, list[object]] = {
     "limit 8": ["limit", 8],
@@ -34,7 +35,7 @@ def descriptors(output: Output) -> list[str]:
 @pytest.mark.parametrize("nlink", ["0", "honest-folders"])
 def test_right_answers(scene: str, stdin: str, nlink: str, the_probe: Probe, mount_gofuse, shim: Shim):
     with mount_gofuse(nlink=nlink) as mount:
-        words: list[object] = ["close", 0] if stdin == "closed" else []
+        words: list[object] = [*MOUNTINFO_ONLY, *(["close", 0] if stdin == "closed" else [])]
         words += ["path-only=1", "open", mount / "readme.txt", *SCENES[scene]]
         if "denied" not in scene:
             words += ["list", "before"]
@@ -59,7 +60,7 @@ def test_right_answers(scene: str, stdin: str, nlink: str, the_probe: Probe, mou
 @pytest.mark.parametrize("stdin", ["open", "closed"])
 def test_no_descriptor_at_all(stdin: str, the_probe: Probe, lying_mount, shim: Shim):
     """The mounts cannot be read: the call passes as libc answers it, and nothing of the host's is touched."""
-    words: list[object] = ["close", 0] if stdin == "closed" else []
+    words: list[object] = [*MOUNTINFO_ONLY, *(["close", 0] if stdin == "closed" else [])]
     words += ["path-only=1", "open", lying_mount / "readme.txt", "limit", 30, "fill", 0, "list", "before"]
     words += ["fstat", "@", "stat", lying_mount / "readme.txt", "list", "after"]
     raw, patched = the_probe.run(*words, env=bare()), the_probe.run(*words, env=shim())
@@ -72,7 +73,7 @@ def test_the_number_is_high(the_probe: Probe, lying_mount, shim: Shim, folder: P
     """Above 100 where the limit allows, else the highest."""
     require("strace")
     for limit, lowest in ((1000, 101), (64, 63), (8, 7)):
-        words = the_probe.command("limit", limit, "stat", lying_mount / "movies")
+        words = the_probe.command(*MOUNTINFO_ONLY, "limit", limit, "stat", lying_mount / "movies")
         processes.run(["strace", "-o", str(folder / "log"), "-e", "trace=read,fcntl", *words], env=shim())
         reads = re.findall(r"read\((\d+), \"\d+ \d+ \d+:", (folder / "log").read_text())
         assert {int(number) for number in reads} == {lowest}
@@ -83,7 +84,26 @@ def test_the_number_is_high(the_probe: Probe, lying_mount, shim: Shim, folder: P
     [("openat=1", 0), ("openat=3", 0), ("openat=20", 5), ("read=1", 1), ("read=3", 3)],
 )
 def test_the_host_takes_the_number(thefts: str, wrong: int, the_probe: Probe, lying_mount, shim: Shim):
-    """It is opened again. Where no mounts could be read at last, that holds for one call, not a second."""
+    """It is opened again. Where the mounts could not be read at last, that holds for one call alone."""
     calls = ["stat", lying_mount / "readme.txt"] * 30
-    counts = the_probe.run("steal", thefts, *calls, env=shim()).nlinks
+    counts = the_probe.run(*MOUNTINFO_ONLY, "steal", thefts, *calls, env=shim()).nlinks
     assert counts == [0] * wrong + [1] * (30 - wrong)
+
+
+def test_none_is_needed_where_the_kernel_tells(the_probe: Probe, mount_gofuse, shim: Shim):
+    """statmount (Linux 6.8) takes no descriptor."""
+    require("statmount")
+    with mount_gofuse() as mount:
+        words = [
+            "path-only=1",
+            "open",
+            mount / "readme.txt",
+            "open",
+            mount / "movies",
+            "limit",
+            30,
+            "fill",
+            0,
+        ]
+        words += ["fstat", "@", "stat", mount / "readme.txt"]
+        assert the_probe.run(*words, env=shim()).nlinks == [2, 1]

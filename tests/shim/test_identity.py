@@ -48,10 +48,10 @@ def test_by_name(entry: EntryPoint, each_probe: Probe, the_probe: Probe, honest_
 
 
 @pytest.mark.parametrize("entry", [e for e in shaped(BY_NAME, BY_DESCRIPTOR) if takes_descriptor(e)], ids=str)
-def test_by_descriptor(entry: EntryPoint, the_probe: Probe, honest_tree, shim: Shim):
+def test_by_descriptor(entry: EntryPoint, each_table: Probe, honest_tree, shim: Shim):
     tree, names = honest_tree
     words = by_descriptor(entry, *(tree / name for name in names[:4]))
-    assert the_probe.run(*words, env=shim()) == the_probe.run(*words, env=bare())
+    assert each_table.run(*words, env=shim()) == each_table.run(*words, env=bare())
 
 
 @pytest.mark.parametrize("entry", shaped(WALKS), ids=str)
@@ -85,7 +85,7 @@ def test_failures_by_descriptor(entry: EntryPoint, each_probe: Probe, shim: Shim
 
 
 @pytest.mark.parametrize("entry", shaped(BY_NAME, BY_DESCRIPTOR), ids=str)
-def test_errno_of_a_corrected_call_is_kept(entry: EntryPoint, the_probe: Probe, lying_mount, shim: Shim):
+def test_errno_of_a_corrected_call_is_kept(entry: EntryPoint, each_table: Probe, lying_mount, shim: Shim):
     """The shim's own system calls may fail; the caller must not see that. (The probe sets errno to 77.)"""
-    call = the_probe.run(entry.name, lying_mount / "readme.txt", env=shim()).call
+    call = each_table.run(entry.name, lying_mount / "readme.txt", env=shim()).call
     assert (call.returned, call.errno, call.nlink) == (0, 77, 1)

@@ -10,7 +10,20 @@ from harness.capability import require
 from harness.preload import bare
 from harness.table import SHIM_SOURCES
 
-PURE = ["config.c", "name.c", "mountinfo.c", "image.c", "scope.c", "known.c", "mounts.c", "kernel.c"]
+PURE = [
+    "config.c",
+    "name.c",
+    "mountinfo.c",
+    "image.c",
+    "scope.c",
+    "known.c",
+    "mounts.c",
+    "kernel.c",
+    "survey.c",
+    "statmount.c",
+    "fstype.c",
+    "text.c",
+]
 DRIVER = [Path(__file__).parents[1] / "probe" / name for name in ("pure.c", "pure_mounts.c", "pure_images.c")]
 SANITIZERS = ["-fsanitize=address,undefined", "-fno-sanitize-recover=all", "-fno-omit-frame-pointer"]
 
