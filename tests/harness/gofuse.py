@@ -37,7 +37,7 @@ def command(program: Path, path: Path, **options: object) -> list[str]:
 
 @contextlib.contextmanager
 def mount(program: Path, path: Path, **options: object) -> Iterator[mounts.FuseMount]:
-    with mounts.served(path, command(program, path, **options)) as mount:
+    with mounts.served(path, command(program, path, **options), says=b"ready\n") as mount:
         yield mount
 
 

@@ -151,9 +151,9 @@ class FuseMount:
 
 
 @contextlib.contextmanager
-def served(path: Path, command: list[str], timeout: float = 15.0) -> Iterator[FuseMount]:
+def served(path: Path, command: list[str], timeout: float = 15.0, says: bytes = b"") -> Iterator[FuseMount]:
     """Start `command`, which must mount a FUSE file system on `path` (made a folder unless it is a file), and
-    end it with its mount."""
+    end it with its mount. `says`: what it prints once it needs its mount no longer to be on top."""
     if not path.is_file():
         path.mkdir(parents=True, exist_ok=True)
     before = topmost(path)
@@ -165,7 +165,8 @@ def served(path: Path, command: list[str], timeout: float = 15.0) -> Iterator[Fu
                 log.seek(0)
                 raise RuntimeError(f"{command} ended with {process.returncode}: {log.read()[-2000:]}")
             line = topmost(path)
-            return line if line != before else None
+            # (a seek would move where the daemon writes)
+            return line if line != before and says in os.pread(log.fileno(), 4096, 0) else None
 
         line = None
         try:

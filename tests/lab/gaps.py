@@ -29,6 +29,11 @@ class Stretch:
     def through_smbd(self) -> bool:
         return not self.kind.startswith("direct")
 
+    @property
+    def through_kernel(self) -> bool:
+        """By the kernel's CIFS client."""
+        return self.kind.startswith("CIFS")
+
 
 @dataclass
 class Row:
