@@ -53,9 +53,9 @@ class Drill:
         """Tell what was seen since the drill began. It is good when all was well again within `limit` seconds
         after `back`, and meanwhile no folder looked empty, nor a file other than it is.
 
-        Two things no guard can close, each one listing a client. `died`: when a FUSE server did: smbd answers the
-        listing that it is at with success, and what it had. And the kernel's client may answer a listing with
-        success and nothing when its connection is cut under it, as it is at `back`.
+        Two things no guard can close, each one listing a client. `died`: when a FUSE server did; smbd answers
+        the listing that it is at with success, and what it had. And the kernel's client may answer a listing
+        with success and nothing when its connection is cut under it, as it is at `back`.
         """
         lab = self.lab
         recovered = lab.wait_until_good(back, limit + outages.INTERVAL * 2)
