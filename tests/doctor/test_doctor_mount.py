@@ -50,6 +50,19 @@ def test_lies_that_the_shim_leaves(doctor, lying_mount):
     assert "NLINKSHIM_SCOPE" in found["link-counts"]["remedy"]
 
 
+@pytest.mark.parametrize("over", ["share/dfs", "share"])
+@pytest.mark.parametrize("below", ["", "movies"])
+def test_a_hidden_mount(doctor, mount_gofuse, folder: Path, over: str, below: str):
+    """Another was mounted over it, or over a folder above: to start the FUSE server again would not help."""
+    with mount_gofuse("share/dfs") as mount, mounts.mounted("none", folder / over, "tmpfs"):
+        (mount / below).mkdir(parents=True, exist_ok=True)
+        code, found = doctor(mount / below)
+        assert (code, found["path-mount"]["level"]) == (1, "FAIL")
+        said = f"the {mount.fstype} mount at {mount.path} is hidden: {folder / over} was mounted over"
+        assert said in found["path-mount"]["message"]
+        assert "umount" in found["path-mount"]["remedy"]
+
+
 @pytest.mark.parametrize("below", ["", "movies"])
 def test_a_killed_daemon(below, doctor, mend, mount_gofuse):
     with mount_gofuse("dfs") as mount:

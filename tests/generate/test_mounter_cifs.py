@@ -241,6 +241,35 @@ def test_a_mount_with_other_options_is_replaced(machine, serve_folder: Serve, po
             assert ",nobrl," in machine.run(f"grep ' {TARGET} cifs ' /proc/mounts").output
 
 
+def test_a_record_that_cannot_be_written(machine, serve_folder: Serve, port: int):
+    """The next script makes the mount anew, once, and it stays."""
+    with serve_folder():
+        with mounting(machine, port, leave=True) as first:
+            first.wait_for("alive", 30)
+            machine.run("mount --bind /run/record /run/record && mount -o remount,bind,ro /run/record")
+        try:
+            with mounting(machine, port, "nobrl") as second:
+                second.wait_for("mounted //", 30)
+                assert second.said("warning: cannot write to /run/record")
+                made = mount_number(machine)
+                time.sleep(5)
+                assert mount_number(machine) == made
+        finally:
+            machine.run("umount -l /run/record; rm -rf /run/record", check=False)
+
+
+def test_the_parent_is_mounted_over(machine, serve_folder: Serve, port: int):
+    """The mount is hidden and the folder there empty: once the patience is over it is mounted there too."""
+    with serve_folder(), mounting(machine, port, patience=2) as mounter:
+        mounter.wait_for("alive", 30)
+        machine.run("mount -t tmpfs none /mnt && mkdir /mnt/dfs")
+        try:
+            mounter.wait_for("alive after .* (empty|failing)", 30)
+            assert "readme.txt" in machine.run(f"ls {TARGET}").output
+        finally:
+            machine.run(f"umount -l {TARGET}; umount -l /mnt", check=False)
+
+
 def test_unmount_is_for_good(machine, serve_folder: Serve, port: int):
     with serve_folder(), mounting(machine, port) as mounter:
         mounter.wait_for("alive", 30)

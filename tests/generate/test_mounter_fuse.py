@@ -2,6 +2,9 @@
 
 from __future__ import annotations
 
+import contextlib
+import os
+import signal
 import subprocess
 import time
 from collections.abc import Callable, Iterator
@@ -10,8 +13,10 @@ from functools import partial
 from pathlib import Path
 
 import pytest
-from harness import gofuse, mounter, mounts, processes
+from harness import gofuse, guarding, mounter, mounts, processes, releases
 from harness.capability import require
+
+from nlinkshim.guard import mapped_clone
 
 PATIENCE = 4
 LIMIT = 1
@@ -221,6 +226,67 @@ def test_the_folder_below_the_mount_is_closed_even_to_root(run, mount, shared, f
         # root's own work beside it goes on
         (shared / "beside").mkdir()
         (shared / "beside").rmdir()
+
+
+def unfinished_guard(shared: Path) -> None:
+    """What a script leaves that ended halfway: guarded, but an open folder of root."""
+    (shared / "dfs").mkdir()
+    guarding.attach(mapped_clone(str(shared)), shared)
+
+
+def test_an_open_folder_below_a_guard_is_closed_to_root_too(run, shared, folder):
+    require("mmdebstrap")
+    unfinished_guard(shared)
+    with run("clear", shared / "dfs", path=mounter.newer_mount(folder)) as clearing:
+        assert clearing.process.wait(10) == 0
+        assert not clearing.said("warning"), clearing.lines()
+    assert [line.point for line in mounts.mount_lines()].count(shared) == 2
+    with pytest.raises(PermissionError):
+        any((shared / "dfs").iterdir())
+
+
+def test_an_open_folder_below_a_guard_that_is_in_use(run, shared):
+    """Around the guard there is no way then: users get an error, and root's view is told."""
+    unfinished_guard(shared)
+    (shared / "beside").mkdir()
+    with mounts.mounted("none", shared / "beside", "tmpfs"), run("clear", shared / "dfs") as clearing:
+        assert clearing.process.wait(10) == 0
+        assert clearing.said("warning: not guarded against root, since there are other mounts")
+        assert mounter.is_guarded(shared)
+    assert (shared / "dfs").stat().st_mode & 0o777 == 0
+
+
+@pytest.mark.parametrize("link", ["dfs", "above"])
+@pytest.mark.parametrize("words", [["cifs", "//host/share"], ["clear"], ["wait"], ["unmount"]])
+def test_a_symbolic_link_is_refused(run, shared, folder, link: str, words: list[str]):
+    """The kernel tells a mount by its own path, so by another it would be made again and again."""
+    (folder / "elsewhere").mkdir()
+    (shared / link).symlink_to(folder / "elsewhere")
+    target = shared / link / "dfs" if link == "above" else shared / link
+    with run(words[0], f"{target}/", *words[1:]) as refused:
+        assert refused.process.wait(10) == 2
+    assert refused.log.read_text() == (
+        f"mounter: {shared / link} is a symbolic link; give the path that it leads to\n"
+    )
+    assert list((folder / "elsewhere").iterdir()) == []
+
+
+def test_what_looks_is_killed(run, mount, shared):
+    """As by the kernel, for want of memory: the answer never comes, and the mount is looked at again."""
+    with mount() as fuse, run("heal", fuse.path, limit=1, patience=60) as mounter:
+        mounter.wait_for("^alive", 5)
+        fuse.freeze()
+
+        def noticed() -> str | None:
+            # subshells that wait for a command; the script's pauses have no children
+            for pid in filter(releases.children, releases.children(mounter.process.pid)):
+                with contextlib.suppress(ProcessLookupError):
+                    os.kill(pid, signal.SIGKILL)
+            return mounter.said("^failing .what asked was killed")
+
+        processes.wait_until(noticed, 20, "noticing it")
+        fuse.thaw()
+        mounter.wait_for("^alive after .* failing", 10)
 
 
 def test_what_cannot_be_guarded_is_closed_to_users_and_told(folder, shared, script):

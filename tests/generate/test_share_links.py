@@ -61,3 +61,14 @@ def test_what_is_beside_the_mount_must_be_named(release: Callable[..., Release],
     with release_dfs(), release().started() as server:
         assert server.process.wait(20) == 2
         assert "beside the mount there is library" in server.log()
+
+
+@pytest.mark.parametrize("name", ["..library", "...", "*", "..?*", "a\nb"])
+def test_any_name_beside_the_mount_is_seen(every_release, release_dfs, name: str):
+    (every_release.parent / name).mkdir()
+    try:
+        with release_dfs(), every_release("4.17").started() as server:
+            assert server.process.wait(20) == 2
+            assert f"beside the mount there is {name}, which" in server.log()
+    finally:
+        (every_release.parent / name).rmdir()

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import os
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 
 from nlinkshim.engines.doctor.context import Context, Look, look_at
 from nlinkshim.engines.doctor.result import Answer, failed, passed, warned
@@ -59,6 +59,13 @@ def path_mount(context: Context) -> Iterator[Answer]:
             " nothing of the mount behind it",
             "ask where the FUSE server runs: nlinkshim doctor PATH there",
         )
+    elif hidden := _hidden(context.real_path, mount, context.mounts):
+        yield failed(
+            context.path,
+            f"the {hidden.fstype} mount at {hidden.path} is hidden: {mount.path} was mounted over"
+            f" ({mount.fstype})",
+            f"see who mounted {mount.path} the second time; umount it once nobody uses it",
+        )
     elif at:
         yield failed(
             context.path,
@@ -67,6 +74,17 @@ def path_mount(context: Context) -> Iterator[Answer]:
         )
     else:
         yield _ill(context.path, illness.of_folder(context.real_path, mount))
+
+
+def _hidden(path: str, visible: Mount, mounts: Sequence[Mount]) -> Mount | None:
+    """The FUSE mount that `path` would be on, had not `visible` been mounted over it or a folder above."""
+
+    def holds(folder: str, inner: str) -> bool:
+        return f"{inner}/".startswith(f"{folder.rstrip('/')}/")
+
+    return next(
+        (m for m in mounts if m.is_fuse and holds(m.path, path) and holds(visible.path, m.path)), None
+    )
 
 
 def mount_alive(context: Context) -> Iterator[Answer]:
