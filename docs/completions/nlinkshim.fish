@@ -143,7 +143,7 @@ complete -c nlinkshim -n '_shtab_nlinkshim_using generate' -l consumer-image -x 
 complete -c nlinkshim -n '_shtab_nlinkshim_using generate' -l name -x -d 'what the objects and containers are named after'
 complete -c nlinkshim -n '_shtab_nlinkshim_using generate' -l namespace -x -d 'namespace of all objects'
 complete -c nlinkshim -n '_shtab_nlinkshim_using generate' -l consumer -x -d 'how nodes mount the share: csi-driver-smb, or a DaemonSet that mounts it on each node and heals it'
-complete -c nlinkshim -n '_shtab_nlinkshim_using generate' -l client-path -x -d 'where the DaemonSet mounts the share on each node; its last name must be mount_path'"'"'s'
+complete -c nlinkshim -n '_shtab_nlinkshim_using generate' -l client-path -x -d 'where the DaemonSet mounts the share on each node; its last name must be mount_path'"'"'s; empty: a folder of that name in /srv/smb'
 complete -c nlinkshim -n '_shtab_nlinkshim_using generate' -l service -x -d 'kind of the Service'
 complete -c nlinkshim -n '_shtab_nlinkshim_using generate' -l service-address -x -d 'address of a LoadBalancer, where the cluster lets one choose'
 complete -c nlinkshim -n '_shtab_nlinkshim_using generate' -l node-selector -x -d 'labels KEY=VALUE of the node that has the mount and runs the server; may be repeated'

@@ -148,6 +148,26 @@ def test_nothing_propagates_from_the_look(place, mount_gofuse):
         assert any(mount.path.iterdir())
 
 
+def test_the_look_stays_in_a_chroot(folder: Path):
+    require("fuse")
+
+    def task() -> None:
+        (root := folder / "root").mkdir()
+        mounts.mount("/", root, None, mounts.MS_BIND | mounts.MS_REC)
+        os.chroot(root)
+        for name in ("dfs", "only-here"):
+            (folder / name).mkdir()
+        mounts.mount("none", folder / "only-here", "tmpfs")
+        (folder / "only-here" / "marker").touch()
+        mount_hung(point := folder / "dfs")
+        mount = visible_mount(point)
+        seen = dict(look_in_private({"point": str(point), "device": mount.device, "user": NOBODY}))
+        assert seen["root"] == (0, 0)
+        assert (folder / "only-here" / "marker").exists()
+
+    privately(task)
+
+
 def test_a_mount_on_a_mount(folder: Path):
     require("fuse")
 

@@ -78,7 +78,8 @@ def test_a_value_that_would_break_out_is_refused_by_its_key(key: str, value: str
         ({"rootless": True, "users": ["a", "b"]}, "rootless"),
         ({"rootless": True, "guest": True, "encryption": "off"}, "rootless"),
         ({"base": "registry.example/samba:4"}, "base_kind"),
-        ({"mount_path": "/mnt/other"}, "client_path"),
+        ({"mount_path": "/mnt/other", "client_path": "/srv/smb/dfs"}, "client_path"),
+        ({"mount_path": "/srv/smb/dfs", "consumer": "daemonset"}, "client_path"),
         ({"mount_path": "/etc/dfs"}, "mount_path"),
         ({"mount_path": "/usr/dfs"}, "mount_path"),
         ({"mount_path": "/usr/local/lib/dfs"}, "mount_path"),
@@ -93,6 +94,14 @@ def test_a_value_that_would_break_out_is_refused_by_its_key(key: str, value: str
 def test_settings_that_contradict_each_other_are_refused(keys: dict[str, object], named: str) -> None:
     with pytest.raises(UsageError, match=rf"^{named}: "):
         Model.of(Settings.of(keys))
+
+
+@pytest.mark.parametrize("consumer", ["csi", "daemonset"])
+@pytest.mark.parametrize("mount_path", ["/mnt/films", "/srv/fuse/real-debrid", "/home/me/.a/b"])
+def test_the_path_of_a_mount_is_all_that_must_be_told(mount_path: str, consumer: str) -> None:
+    model = Model.of(Settings.of({"mount_path": mount_path, "consumer": consumer}))
+    assert model.client_path == f"/srv/smb/{mount_path.rpartition('/')[2]}"
+    assert model.client_parent == "/srv/smb"
 
 
 @pytest.mark.parametrize(

@@ -103,6 +103,7 @@ def look_in_private(argument: dict[str, Any]) -> Iterator[tuple[str, Any]]:
     try:
         if device is not None:
             back = os.open("/proc/self/ns/mnt", os.O_RDONLY | os.O_CLOEXEC)
+            root_folder = os.open("/", os.O_PATH | os.O_DIRECTORY | os.O_CLOEXEC)
             _enter_private_namespace()
             step = "unmount"
             if not _take_away(point, tuple(device)):
@@ -114,7 +115,7 @@ def look_in_private(argument: dict[str, Any]) -> Iterator[tuple[str, Any]]:
         yield "fstype", here.fstype if here else ""
         yield "covered", here is not None and here.path == point
         if device is not None:
-            _leave(back)
+            _leave(back, root_folder)
     except OSError as error:
         yield "failed", (step, error.errno)
         return
@@ -151,11 +152,13 @@ def _take_away(point: str, device: tuple[int, int]) -> bool:
     return False
 
 
-def _leave(namespace: int) -> None:
+def _leave(namespace: int, root_folder: int) -> None:
     """Back to where the other mounts are: the private namespace, which holds a copy of each, goes. What was
-    opened in it stays."""
+    opened in it stays. setns(2) leads out of a chroot, so the root folder is set anew."""
     with suppress(OSError):
         _call(ctypes.CDLL(None, use_errno=True).setns(namespace, _NEWNS))
+        os.fchdir(root_folder)
+        os.chroot(".")
 
 
 def _list(folder: int) -> tuple[int, int | None]:

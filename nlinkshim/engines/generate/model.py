@@ -155,12 +155,17 @@ class Model:
 
     @property
     def client_path(self) -> str:
-        """Where a node mounts it. A consumer sees the folder above settings.client_path at mount_parent."""
-        return self.settings.client_path + self._client_subfolder
+        """Where a node mounts it. A consumer sees client_parent at mount_parent."""
+        return self.client_root + self._client_subfolder
 
     @property
     def client_parent(self) -> str:
-        return posixpath.dirname(self.settings.client_path)
+        return posixpath.dirname(self.client_root)
+
+    @property
+    def client_root(self) -> str:
+        """What stands on a node for the root of the FUSE mount."""
+        return self.settings.client_path or f"/srv/smb/{self.mount_name}"
 
     @property
     def scope(self) -> str:
@@ -211,12 +216,12 @@ def _relations(model: Model) -> list[tuple[str, bool, str]]:
         ),
         (
             "client_path",
-            given.client_path.rpartition("/")[2] != model.mount_name,
+            posixpath.basename(model.client_root) != model.mount_name,
             f"expected a path that ends in /{model.mount_name}, the last name of mount_path",
         ),
         (
             "client_path",
-            given.consumer == "daemonset" and f"{given.client_path}/".startswith(f"{model.mount_parent}/"),
+            given.consumer == "daemonset" and _within(model.client_root, model.mount_parent),
             f"expected a path outside of {model.mount_parent}, which smbd shares, or binds, on its own node",
         ),
         (

@@ -150,9 +150,11 @@ class Settings:
         choices=("csi", "daemonset"),
     )
     client_path: str = _key(
-        "/srv/smb/dfs",
-        "where the DaemonSet mounts the share on each node; its last name must be mount_path's",
+        "",
+        "where the DaemonSet mounts the share on each node; its last name must be mount_path's; empty: a "
+        "folder of that name in /srv/smb",
         check=valid.mount_path,
+        optional=True,
     )
     service: str = _key("ClusterIP", "kind of the Service", choices=("ClusterIP", "LoadBalancer"))
     service_address: str = _key(
