@@ -45,7 +45,7 @@ lint: $(VENV)/.system-test $(VENV)/.developed
 	$(BIN)/ruff format --check .
 	$(BIN)/mypy
 	sh wheels/lint-native.sh
-	shellcheck .ci/run wheels/*.sh tests/guest/*.sh tests/lab/*.sh
+	shellcheck .ci/run wheels/*.sh tests/guest/*.sh tests/lab/*.sh nlinkshim/engines/generate/templates/image/*.sh
 
 bench: $(VENV)/.system-bench $(VENV)/.developed
 	$(BIN)/python -m bench $(BENCH_ARGUMENTS)

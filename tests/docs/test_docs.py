@@ -36,7 +36,7 @@ def test_every_link_leads_to_a_file() -> None:
         for page in pages
         for link in re.findall(r"\]\(([^)#:]+)(?:#[^)]*)?\)", page.read_text())
     ]
-    sources = [path for path in ROOT.glob("nlinkshim/**/*") if path.suffix in (".py", ".json", ".j2")]
+    sources = [path for path in ROOT.glob("nlinkshim/**/*") if path.suffix in (".py", ".json", ".j2", ".sh")]
     mentions = [
         (source, ROOT / "docs" / name)
         for source in sources

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import re
+import subprocess
 from collections.abc import Iterator
 from pathlib import Path
 
@@ -10,8 +12,12 @@ from harness.cli import nlinkshim, one_clear_line
 from harness.mounts import temporary_folder
 
 import nlinkshim as package
+from nlinkshim.engines.generate import inside
+from nlinkshim.engines.generate.files import GENERATED
+from nlinkshim.engines.generate.folder import HEAD
 from nlinkshim.engines.generate.settings import Settings
 from nlinkshim.errors import UsageError
+from nlinkshim.guard import MOUNT_OPTION, NOBODY
 
 
 @pytest.fixture
@@ -45,6 +51,22 @@ def test_the_folder_generates_itself(out: Path, monkeypatch: pytest.MonkeyPatch)
         done = nlinkshim("generate", "compose", "--config", "nlinkshim.toml", "--out", ".", last)
         assert done.code == 0, done.err + done.out
     assert snapshot(out) == before
+
+
+def test_each_file_says_that_it_is_generated(out: Path) -> None:
+    heads = {name: content.splitlines()[:HEAD] for name, (_, content) in snapshot(out).items()}
+    assert [name for name, head in heads.items() if GENERATED.encode() not in b"".join(head)] == []
+
+
+def test_the_mounter_and_the_package_agree(out: Path) -> None:
+    """The script is no template: its defaults and its id map are its own, and the same as here."""
+    text = (out / "image/mounter").read_text()
+    settings = text.partition("\nsay() {")[0]
+    (id_map,) = re.findall(r"^ *map=.*$", text, re.MULTILINE)
+    (option,) = re.findall(r'"X-mount\.idmap=[^"]+"', text)
+    shown = f'{settings}\n{id_map}\nprintf "%s\\n" "$secrets" "$nobody" {option}'
+    done = subprocess.run(["/bin/sh", "-c", shown], env={}, capture_output=True, text=True, check=False)
+    assert (done.stderr, done.stdout.splitlines()) == ("", [inside.SECRETS, str(NOBODY), MOUNT_OPTION])
 
 
 @pytest.mark.parametrize(

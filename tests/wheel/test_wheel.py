@@ -41,7 +41,7 @@ def test_both_native_parts_are_in_platlib(archive: zipfile.ZipFile):
 
 
 def test_the_whole_package_is_packed(archive: zipfile.ZipFile):
-    wanted = {".py", ".pyi", ".typed", ".json", ".j2"}
+    wanted = {".py", ".pyi", ".typed", ".json", ".j2", ".sh"}
     files = {str(file.relative_to(ROOT)) for file in (ROOT / "nlinkshim").rglob("*") if file.suffix in wanted}
     assert len(files) > 50
     assert files <= set(archive.namelist())
@@ -59,7 +59,7 @@ def test_nothing_else_is_packed(archive: zipfile.ZipFile):
     tops = {name.split("/")[0] for name in archive.namelist()}
     assert {top for top in tops if not top.endswith((".dist-info", ".data"))} == {"nlinkshim"}
     suffixes = {Path(name).suffix for name in archive.namelist() if name.startswith("nlinkshim/")}
-    assert suffixes <= {".py", ".pyi", ".so", ".typed", ".json", ".j2"}
+    assert suffixes <= {".py", ".pyi", ".so", ".typed", ".json", ".j2", ".sh"}
 
 
 def test_the_shim_is_the_one_under_test(archive: zipfile.ZipFile, shim: Shim):

@@ -1,11 +1,10 @@
 #!/bin/sh
-# {{ header }}
 #
 # Keeps a mount usable.
 #   mounter cifs TARGET //HOST/SHARE OPTION...   mounts a share, and mounts it anew when it is lost; the password of
-#                                                the option user=NAME is the content of {{ inside.SECRETS | plain }}/NAME,
-#                                                and the option sentinel=ENTRY is as below. The mount outlives the
-#                                                script, and the next one takes it over
+#                                                the option user=NAME is the content of the secret NAME, and the
+#                                                option sentinel=ENTRY is as below. The mount outlives the script,
+#                                                and the next one takes it over
 #   mounter unmount TARGET takes such a mount away, for good; what keeps it (in this container) lets it be
 #   mounter heal TARGET    clears the way for the FUSE server that mounts TARGET: takes away a mount whose daemon is
 #                          gone, aborts the connection of one that does not answer
@@ -23,11 +22,11 @@ interval=${NLINKSHIM_INTERVAL:-1}   # seconds between two looks
 limit=${NLINKSHIM_LIMIT:-5}         # seconds in which a mount must answer
 patience=${NLINKSHIM_PATIENCE:-30}  # seconds of no answer, or (cifs) of errors, that may pass by themselves
 longest=30                          # seconds between two tries to mount, at most
-secrets=${NLINKSHIM_SECRETS:-{{ inside.SECRETS | plain }}}
+secrets=${NLINKSHIM_SECRETS:-/run/secrets/smb}  # a file a user, named after it: the password
 run=${NLINKSHIM_RUN:-/run/nlinkshim}  # on a tmpfs: answers of the looks, the state, the credentials
 record=${NLINKSHIM_RECORD:-$run}  # (cifs) outlives the script, as the mount does: what was mounted, and how
 guard=${NLINKSHIM_GUARD:-yes}     # whether an empty folder below the mount is closed even to root
-nobody={{ nobody }}                    # whose that folder is then: an id that the guarded mount does not know
+nobody=4000000                    # whose that folder is then: an id that the guarded mount does not know
 
 say() {
     echo "$(date -u +%Y-%m-%dT%H:%M:%SZ) mounter: $target: $*"
