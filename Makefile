@@ -12,7 +12,7 @@ DEMO_PACKAGES := gcc libc6-dev python3-dev python3-venv libffi-dev fuse3 samba s
 TEST_PACKAGES := $(DEMO_PACKAGES) golang-go golang-github-hanwen-go-fuse-dev musl musl-tools clang shellcheck \
 	gcc-aarch64-linux-gnu libc6-dev-arm64-cross gcc-i686-linux-gnu libc6-dev-i386-cross \
 	libfuse2 rdiff-backup rdiff-backup-fs \
-	strace valgrind libfaketime fakeroot libjemalloc2 perl rsync bindfs binutils attr libcap2-bin \
+	strace valgrind libfaketime fakeroot libjemalloc2 perl rsync git bindfs binutils attr libcap2-bin \
 	podman runc buildah mmdebstrap catatonit s6 \
 	qemu-system-x86 busybox-static cifs-utils kmod \
 	user-mode-linux iproute2 iptables e2fsprogs man-db zsh fish
@@ -58,22 +58,22 @@ docs: $(VENV)/.developed
 	$(BIN)/python docs/command_pages.py
 
 $(VENV)/bin/python:
-	command -v $(PYTHON) >/dev/null && $(PYTHON) -c 'import venv, ensurepip' 2>/dev/null \
+	@command -v $(PYTHON) >/dev/null && $(PYTHON) -c 'import venv, ensurepip' 2>/dev/null \
 		|| sh wheels/system-packages.sh python3-venv
-	$(PYTHON) -m venv $(VENV)
+	@$(PYTHON) -m venv $(VENV)
 
 $(VENV)/.installed: $(VENV)/bin/python pyproject.toml $(NATIVE)
 	$(QUIETLY) 'pip' $(PIP) --upgrade 'pip>=25.1'  # an older one knows no --group
 	$(QUIETLY) 'nlinkshim and what it needs' $(PIP) -e '.[demo]'
-	touch $@
+	@touch $@
 
 $(VENV)/.developed: $(VENV)/.installed
 	$(QUIETLY) 'what its tests need' $(PIP) -e '.[demo]' --group dev
-	touch $@
+	@touch $@
 
 $(VENV)/.system-%: $(VENV)/bin/python
-	sh wheels/system-packages.sh $($(shell echo $* | tr a-z A-Z)_PACKAGES)
-	touch $@
+	@sh wheels/system-packages.sh $($(shell echo $* | tr a-z A-Z)_PACKAGES)
+	@touch $@
 
 clean:
 	rm -rf $(VENV) build dist *.egg-info nlinkshim/*.so

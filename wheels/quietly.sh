@@ -1,5 +1,6 @@
 #!/bin/sh
-# Run a step of the set-up with what it prints in a log, which is named and shown where the step fails:
+# Run a step of the set-up with what it prints in a log. Where it fails the log is named, below what our own
+# build says in it, or else its end:
 # wheels/quietly.sh WHAT COMMAND [ARGUMENT ...]
 set -eu
 
@@ -11,7 +12,7 @@ if "$@" >"$log" 2>&1; then
     rm -f "$log"
 else
     code=$?
-    tail -n 20 "$log" >&2
+    grep -o 'nlinkshim: .*' "$log" >&2 || tail -n 5 "$log" >&2
     echo "set-up: $what failed with exit code $code; all it said: $log" >&2
     exit "$code"
 fi

@@ -77,9 +77,9 @@ def test_failures_by_name_on_the_lying_mount(entry: EntryPoint, the_probe: Probe
 
 
 @pytest.mark.parametrize("entry", shaped(BY_DESCRIPTOR), ids=str)
-def test_failures_by_descriptor(entry: EntryPoint, each_probe: Probe, shim: Shim):
+def test_failures_by_descriptor(entry: EntryPoint, each_probe: Probe, the_probe: Probe, shim: Shim):
     words = [entry.name, "987654", entry.name, "-1"]
-    raw = each_probe.run(*words, env=bare())
+    raw = raw_answers(each_probe, the_probe, words)
     assert {(call.returned, call.errno) for call in raw.calls} == {(-1, 9)}
     assert each_probe.run(*words, env=shim()) == raw
 

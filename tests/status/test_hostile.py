@@ -21,6 +21,7 @@ from seeing import is_asleep, see, state
 from nlinkshim.elf.image import Image, MalformedError
 from nlinkshim.elf.memory import Memory, parse_maps, read_small
 from nlinkshim.engines.status import inspect as looking
+from nlinkshim.engines.status.inspect import Process
 from nlinkshim.engines.status.status import Survey
 from nlinkshim.shim.state import LAYOUT, MAGIC, SYMBOL, StateError, parse_state, state_size
 
@@ -75,6 +76,15 @@ def test_control_characters_do_not_reach_the_terminal(start, compile_c):
     found = see(start({**bare(), "LD_PRELOAD": str(compile_c("escaping.so", source, "-shared", "-fPIC"))}))
     assert found.scope == "/\x1b[2J\udcff"
     assert as_text(Survey((found,))).replace("\n", "").isprintable()
+
+
+def test_a_problem_is_told_once_whoever_has_it():
+    from nlinkshim.engines.status.report import as_text
+
+    found = [Process(pid, 1, "smbd", True, problem="old" if pid % 10 else "new") for pid in range(11, 41)]
+    *_, old, new = as_text(Survey(tuple(found))).splitlines()
+    assert old == "11, 12, 13, 14, 15 and 22 more: old"
+    assert new == "20, 30, 40: new"
 
 
 def test_an_image_spoilt_in_memory(compile_c, shim: Shim):

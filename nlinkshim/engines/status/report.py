@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import asdict
 
 from nlinkshim.engines.status.inspect import Process
@@ -15,6 +15,7 @@ SCHEMA = "nlinkshim.status/1"
 
 HEADS = ("PID", "PROCESS", "SHIM", "VERSION", "SCOPE", "CORRECTED", "LEFT ALONE")
 NUMBERS = ("PID", "CORRECTED", "LEFT ALONE")
+MOST_NAMED = 5  # processes before a problem that they share
 
 
 def as_json(survey: Survey) -> str:
@@ -23,7 +24,7 @@ def as_json(survey: Survey) -> str:
 
 
 def as_text(survey: Survey, before: Survey | None = None) -> str:
-    """A table, children below their parents; then what is wrong with each. `before`: also how counters grew
+    """A table, children below their parents; then what is wrong with them. `before`: also how counters grew
     since. Empty if there is no process."""
     if not survey.processes:
         return ""
@@ -46,10 +47,18 @@ def as_text(survey: Survey, before: Survey | None = None) -> str:
             )
         )
     lines = [as_table(HEADS, rows, numbers=NUMBERS, colours=("SHIM", colours))]
-    for _, process in ordered:
+    return "\n".join([*lines, *_problems(process for _, process in ordered)])
+
+
+def _problems(processes: Iterable[Process]) -> Iterator[str]:
+    """A line for each problem, whichever processes have it: a server's children mostly share theirs."""
+    having: dict[str, list[str]] = {}
+    for process in processes:
         if process.problem:
-            lines.append(f"{process.pid}: {printable(process.problem)}")
-    return "\n".join(lines)
+            having.setdefault(process.problem, []).append(str(process.pid))
+    for problem, pids in having.items():
+        more = f" and {len(pids) - MOST_NAMED} more" if len(pids) > MOST_NAMED else ""
+        yield f"{', '.join(pids[:MOST_NAMED])}{more}: {printable(problem)}"
 
 
 def tree(processes: Sequence[Process]) -> Iterator[tuple[int, Process]]:
