@@ -35,10 +35,7 @@ check: $(VENV)/.developed
 	$(BIN)/ruff check .
 	$(BIN)/ruff format --check .
 	$(BIN)/mypy
-	$(BIN)/pytest -q tests/cli tests/docs tests/layout tests/mounts/test_mounts.py tests/lab/test_outages.py \
-		tests/shim/test_binary.py tests/shim/test_preload.py tests/shim/test_pure.py \
-		tests/verify/test_report.py tests/verify/test_verdict.py \
-		tests/generate/test_keys.py tests/generate/test_output.py
+	$(BIN)/pytest -q -m quick
 
 lint: $(VENV)/.system-test $(VENV)/.developed
 	$(BIN)/ruff check .

@@ -19,6 +19,8 @@ from nlinkshim.arguments import shown
 from nlinkshim.engines.generate.settings import Settings
 from nlinkshim.engines.verify.options import Options
 
+pytestmark = pytest.mark.quick
+
 PROGRAM = "/bin/sh"
 
 

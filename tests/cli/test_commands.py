@@ -14,6 +14,8 @@ from harness.cli import nlinkshim, one_clear_line
 import nlinkshim as package
 from nlinkshim.output.text import printable
 
+pytestmark = pytest.mark.quick
+
 
 @pytest.mark.parametrize("option", ["-V", "--version"])
 def test_version(option):

@@ -17,6 +17,8 @@ from harness.cli import nlinkshim
 from nlinkshim.commands import COMMANDS
 from nlinkshim.commands._parser import filled
 
+pytestmark = pytest.mark.quick
+
 DOCS = Path(__file__).parents[2] / "docs"
 COMPLETIONS = DOCS / "completions"
 

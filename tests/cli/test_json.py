@@ -4,7 +4,11 @@ from __future__ import annotations
 
 import json
 
+import pytest
+
 from nlinkshim.output.json import document
+
+pytestmark = pytest.mark.quick
 
 
 def test_json_has_the_exact_bytes_beside():

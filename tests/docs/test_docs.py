@@ -7,7 +7,11 @@ import subprocess
 import sys
 from pathlib import Path
 
+import pytest
+
 from nlinkshim.elf.machines import MACHINES
+
+pytestmark = pytest.mark.quick
 
 ROOT = Path(__file__).parents[2]
 SCRIPT = ROOT / "docs" / "tables.py"

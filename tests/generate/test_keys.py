@@ -16,6 +16,8 @@ from nlinkshim.engines.generate.settings import Settings, table
 from nlinkshim.engines.generate.toml import as_toml, read_toml
 from nlinkshim.errors import UsageError
 
+pytestmark = pytest.mark.quick
+
 REFUSED = {
     "shares": [
         "a]b", "a\nb", "a%b", "../a", "a/b", "", "global", "IPC$", "Homes", "a=../b", "a=/b", "a=b/", "a=",

@@ -19,6 +19,8 @@ from nlinkshim.engines.generate.settings import Settings
 from nlinkshim.errors import UsageError
 from nlinkshim.guard import MOUNT_OPTION, NOBODY
 
+pytestmark = pytest.mark.quick
+
 
 @pytest.fixture
 def out() -> Iterator[Path]:

@@ -8,6 +8,8 @@ import pytest
 
 from lab.outages import LOOKS, Look, good_since, outages, parse, table
 
+pytestmark = pytest.mark.quick
+
 
 def calls(*seen: str, look: str = "open", consumer: str = "one") -> list[Look]:
     """A call a second from 100 on, of 0.1 s each; "hang" took 1.5 s and succeeded."""

@@ -10,6 +10,8 @@ import pytest
 
 import nlinkshim
 
+pytestmark = pytest.mark.quick
+
 PACKAGE = Path(nlinkshim.__file__).parent
 
 # A unit is a package or a module at the top, and each engine; "" is nlinkshim itself, the API. Inside a unit

@@ -8,6 +8,8 @@ from pathlib import Path
 import pytest
 from harness import processes
 
+pytestmark = pytest.mark.quick
+
 QUIETLY = Path(__file__).parents[2] / "wheels" / "quietly.sh"
 LONG = "for line in $(seq 50); do echo line $line; done; "
 

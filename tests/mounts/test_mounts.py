@@ -8,6 +8,8 @@ from hypothesis import strategies as st
 
 from nlinkshim.mounts.table import mount_of, parse_mountinfo, read_mounts
 
+pytestmark = pytest.mark.quick
+
 TEXT = (
     b"22 1 8:1 / / rw,relatime shared:1 - ext4 /dev/sda1 rw\n"
     b"40 22 0:50 / /mnt/my\\040dfs rw,nosuid shared:7 master:2 - fuse.dfs dfs rw,user_id=0,allow_other\n"

@@ -11,6 +11,8 @@ from harness.capability import require
 from harness.preload import Shim
 from harness.table import ENTRY_POINTS
 
+pytestmark = pytest.mark.quick
+
 STATE = "nlinkshim_state"
 
 

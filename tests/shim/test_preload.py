@@ -7,6 +7,8 @@ import pytest
 from nlinkshim import preload_environment, shim_path
 from nlinkshim.errors import UsageError
 
+pytestmark = pytest.mark.quick
+
 
 def test_it_is_appended_and_never_replaces():
     shim = str(shim_path())

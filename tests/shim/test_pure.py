@@ -10,6 +10,8 @@ from harness.capability import require
 from harness.preload import bare
 from harness.table import SHIM_SOURCES
 
+pytestmark = pytest.mark.quick
+
 PURE = [
     "config.c",
     "name.c",

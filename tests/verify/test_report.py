@@ -2,11 +2,15 @@
 
 from pathlib import Path
 
+import pytest
+
 from nlinkshim.engines.verify.judge import LEFT_AT_0, Facts, Judgement, Sample, Verdict, Walk
 from nlinkshim.engines.verify.notes import KINDS, Note
 from nlinkshim.engines.verify.report import COLUMNS, SHOWN_PROBLEMS, as_text
 from nlinkshim.engines.verify.result import result_of
 from nlinkshim.mounts.table import parse_mountinfo
+
+pytestmark = pytest.mark.quick
 
 (MOUNT,) = parse_mountinfo(b"30 21 0:40 / /mnt/dfs rw - fuse.dfs dfs rw,user_id=0,group_id=0,allow_other\n")
 ALL = 100_001

@@ -13,6 +13,8 @@ from nlinkshim.engines.verify.judge import Facts, Verdict, Walk, judge
 from nlinkshim.engines.verify.result import result_of
 from nlinkshim.mounts.table import parse_mountinfo
 
+pytestmark = pytest.mark.quick
+
 LINES = rb"""21 1 8:1 / / rw shared:1 - ext4 /dev/sda1 rw
 30 21 0:40 / /mnt/dfs rw - fuse.dfs dfs rw,user_id=0,group_id=0,allow_other
 31 21 0:41 / /mnt/private rw - fuse.dfs dfs rw,user_id=1000,group_id=1000

@@ -17,6 +17,7 @@ from nlinkshim.elf.machines import Machine
 from nlinkshim.engines.audit.closure import Closure, Missing
 from nlinkshim.engines.audit.loader import Libc, Loaded
 from nlinkshim.errors import ExitCode
+from nlinkshim.output.text import GREEN, RED, YELLOW
 from nlinkshim.shim.coverage import Shim
 
 FRONT_MOUNT = "put a front mount before the lying one: bindfs --hide-hard-links, or an rclone mount"
@@ -25,21 +26,37 @@ _DF_1_PIE = 0x08000000
 
 
 class Severity(str, Enum):
-    ERROR = "error"
-    WARNING = "warning"
-    INFO = "info"
+    """A row is the word and its colour, if it has one."""
+
+    colour: str | None
+
+    def __new__(cls, word: str, colour: str | None) -> Severity:
+        severity = str.__new__(cls, word)
+        severity._value_ = word
+        severity.colour = colour
+        return severity
+
+    ERROR = "error", RED
+    WARNING = "warning", YELLOW
+    INFO = "info", None
 
 
 class Verdict(str, Enum):
-    """How much of a program's calls a preload reaches."""
+    """How much of a program's calls a preload reaches: word, exit code, colour, meaning."""
 
-    REACHABLE = "reachable"
-    PARTLY = "partly"
-    UNREACHABLE = "unreachable"
+    exit_code: ExitCode
+    colour: str
+    meaning: str
 
-    @property
-    def exit_code(self) -> ExitCode:
-        return ExitCode.WELL if self is Verdict.REACHABLE else ExitCode.WRONG
+    def __new__(cls, word: str, exit_code: ExitCode, colour: str, meaning: str) -> Verdict:
+        verdict = str.__new__(cls, word)
+        verdict._value_ = word
+        verdict.exit_code, verdict.colour, verdict.meaning = exit_code, colour, meaning
+        return verdict
+
+    REACHABLE = "reachable", ExitCode.WELL, GREEN, "a preload reaches its stat calls"
+    PARTLY = "partly", ExitCode.WRONG, YELLOW, "a preload reaches only a part of its stat calls"
+    UNREACHABLE = "unreachable", ExitCode.WRONG, RED, "no preload reaches its stat calls"
 
 
 @dataclass(frozen=True)

@@ -48,7 +48,6 @@ class Check:
     """One row of the table. `run` yields nothing where there is nothing to say."""
 
     id: str
-    about: str
     run: Callable[[Context], Iterator[Answer]]
 
 
