@@ -2,16 +2,22 @@
 
 from __future__ import annotations
 
+import functools
 from pathlib import Path
 
 from harness.preload import Shim
 
 import nlinkshim
-from nlinkshim.engines.status.inspect import Process, installed_shim, look
+from nlinkshim.engines.status.inspect import Installed, Process, installed_shim, look
+
+
+@functools.cache  # a test that gives up its rights may not read a checkout in root's home any more
+def installed() -> Installed:
+    return installed_shim(nlinkshim.shim_path(), nlinkshim.__version__)
 
 
 def see(pid: int) -> Process:
-    found = look(pid, None, installed_shim(nlinkshim.shim_path(), nlinkshim.__version__))
+    found = look(pid, None, installed())
     assert found is not None
     return found
 
