@@ -44,11 +44,11 @@ clock() {
     now=${now%.*}
 }
 
-# The topmost mount at a path: id, device, both empty if there is none. The mount itself is not asked.
+# The topmost mount at a path: id, device, flags, all empty if there is none. The mount itself is not asked.
 topmost() {
-    id='' device=''
-    while read -r number _ numbers _ point _; do
-        [ "$point" != "$1" ] || { id=$number; device=$numbers; }
+    id='' device='' flags=''
+    while read -r number _ numbers _ point settings _; do
+        [ "$point" != "$1" ] || id=$number device=$numbers flags=$settings
     done </proc/self/mountinfo
 }
 
@@ -68,14 +68,11 @@ within_limit() {
 
 # The sentinel below a folder, or any entry: prints it, or nothing. By a listing, since a name may be cached.
 find_sentinel() {
-    if [ -z "$sentinel" ]; then
-        set -- "$1"
-    else
-        case $sentinel in
-        */*) set -- "$1/${sentinel%/*}" -name "${sentinel##*/}" ;;
-        *) set -- "$1" -name "$sentinel" ;;
-        esac
-    fi
+    case $sentinel in
+    '') ;;
+    */*) set -- "$1/${sentinel%/*}" -name "${sentinel##*/}" ;;
+    *) set -- "$1" -name "$sentinel" ;;
+    esac
     folder=$1
     shift
     # shellcheck disable=SC2086  # words of a command
@@ -142,12 +139,8 @@ close_to_root() {
 }
 
 guarded() {
-    found_guard=1
-    while read -r _ _ _ _ point settings _; do
-        [ "$point" = "$parent" ] || continue
-        case ,$settings, in *,idmapped,*) found_guard=0 ;; *) found_guard=1 ;; esac
-    done </proc/self/mountinfo
-    return "$found_guard"
+    topmost "$parent"
+    case ,$flags, in *,idmapped,*) ;; *) false ;; esac
 }
 
 # What lies below a mount that is covered by another is listed too, and nobody sees it.
@@ -173,9 +166,8 @@ bind_guarded() {
     unshare --user sleep "$limit" &  # holds the id map
     holder=$!
     bind_mapped
-    mapped=$?
     kill "$holder"
-    [ "$mapped" -eq 0 ] && guarded
+    guarded
 }
 
 # What a newer mount(8) does. The numbers of these system calls are the same on every architecture.
@@ -224,12 +216,8 @@ judge() {
         detail=$(tail -n 1 "$answer.said")
         case $code:$detail in
         0:*)
-            if [ -s "$answer.seen" ]; then
-                found=alive detail=''
-            else
-                found=empty detail="no ${sentinel:-entry}"
-            fi
-            ;;
+            found=empty detail="no ${sentinel:-entry}"
+            [ ! -s "$answer.seen" ] || found=alive detail='' ;;
         *"$target/"*'o such file or directory') found=empty detail="no $sentinel" ;;
         124:* | 137:* | 143:*)
             [ $((now - asked)) -gt $((limit + 1)) ] || return 0  # it may be stuck
@@ -275,15 +263,11 @@ abort_connection() {
 }
 
 heal() {
-    case $found in
-    dead) unmount_judged ;;
-    hung)
-        if [ $((now - wrong_since)) -ge "$patience" ]; then
-            abort_connection
-            unmount_judged
-        fi
-        ;;
-    esac
+    if [ "$found" = hung ]; then
+        [ $((now - wrong_since)) -ge "$patience" ] || return
+        abort_connection
+    fi
+    unmount_judged
 }
 
 # The password goes to mount.cifs in a file of a tmpfs, never through a command line. Prints the option.
@@ -329,10 +313,7 @@ adopt() {
     topmost "$target"
     if [ -z "$id" ]; then
         make_target
-        return
-    fi
-    made=$(cat "$record/made" 2>/dev/null)
-    if [ "$made" = "$device $source $options${user:+,user=$user}" ]; then
+    elif [ "$(cat "$record/made" 2>/dev/null)" = "$device $source $options${user:+,user=$user}" ]; then
         say "took over the mount that was there"
     else
         say "the mount that is there was made otherwise: it is to be replaced"
@@ -444,7 +425,7 @@ while :; do
     judge
     tell
     case $mode:$found in
-    heal:* | clear:dead | clear:hung) heal ;;
+    heal:dead | heal:hung | clear:dead | clear:hung) heal ;;
     clear:absent) make_target && exit 0 ;;
     clear:?* | wait:alive) exit 0 ;;
     cifs:?*) keep_mounted ;;
