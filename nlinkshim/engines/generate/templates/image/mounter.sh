@@ -44,12 +44,20 @@ clock() {
     now=${now%.*}
 }
 
+<<<<<<< HEAD
 # The topmost mount at a path: id, device, and the id of what it is mounted on, all empty if there is none. The mount
 # itself is not asked.
 topmost() {
     id='' device='' above=''
     while read -r number on numbers _ point _; do
         [ "$point" != "$1" ] || id=$number device=$numbers above=$on
+=======
+# The topmost mount at a path: id, device, flags, all empty if there is none. The mount itself is not asked.
+topmost() {
+    id='' device='' flags=''
+    while read -r number _ numbers _ point settings _; do
+        [ "$point" != "$1" ] || id=$number device=$numbers flags=$settings
+>>>>>>> wip-scripts
     done </proc/self/mountinfo
 }
 
@@ -69,14 +77,11 @@ within_limit() {
 
 # The sentinel below a folder, or any entry: prints it, or nothing. By a listing, since a name may be cached.
 find_sentinel() {
-    if [ -z "$sentinel" ]; then
-        set -- "$1"
-    else
-        case $sentinel in
-        */*) set -- "$1/${sentinel%/*}" -name "${sentinel##*/}" ;;
-        *) set -- "$1" -name "$sentinel" ;;
-        esac
-    fi
+    case $sentinel in
+    '') ;;
+    */*) set -- "$1/${sentinel%/*}" -name "${sentinel##*/}" ;;
+    *) set -- "$1" -name "$sentinel" ;;
+    esac
     folder=$1
     shift
     # shellcheck disable=SC2086  # words of a command
@@ -149,12 +154,8 @@ close_to_root() {
 }
 
 guarded() {
-    found_guard=1
-    while read -r _ _ _ _ point settings _; do
-        [ "$point" = "$parent" ] || continue
-        case ,$settings, in *,idmapped,*) found_guard=0 ;; *) found_guard=1 ;; esac
-    done </proc/self/mountinfo
-    return "$found_guard"
+    topmost "$parent"
+    case ,$flags, in *,idmapped,*) ;; *) false ;; esac
 }
 
 # On the guarded parent an owner that it does not know shows as this one.
@@ -195,9 +196,8 @@ bind_guarded() {
     unshare --user sleep "$limit" &  # holds the id map
     holder=$!
     bind_mapped
-    mapped=$?
     kill "$holder"
-    [ "$mapped" -eq 0 ] && guarded
+    guarded
 }
 
 # What a newer mount(8) does. The numbers of these system calls are the same on every architecture.
@@ -246,12 +246,8 @@ judge() {
         detail=$(tail -n 1 "$answer.said")
         case $code:$detail in
         0:*)
-            if [ -s "$answer.seen" ]; then
-                found=alive detail=''
-            else
-                found=empty detail="no ${sentinel:-entry}"
-            fi
-            ;;
+            found=empty detail="no ${sentinel:-entry}"
+            [ ! -s "$answer.seen" ] || found=alive detail='' ;;
         *"$target/"*'o such file or directory') found=empty detail="no $sentinel" ;;
         124:* | 137:* | 143:*)
             [ $((now - asked)) -gt $((limit + 1)) ] || return 0  # it may be stuck
@@ -304,15 +300,11 @@ abort_connection() {
 }
 
 heal() {
-    case $found in
-    dead) unmount_judged ;;
-    hung)
-        if [ $((now - wrong_since)) -ge "$patience" ]; then
-            abort_connection
-            unmount_judged
-        fi
-        ;;
-    esac
+    if [ "$found" = hung ]; then
+        [ $((now - wrong_since)) -ge "$patience" ] || return
+        abort_connection
+    fi
+    unmount_judged
 }
 
 # The password goes to mount.cifs in a file of a tmpfs, never through a command line. Prints the option.
@@ -359,10 +351,7 @@ adopt() {
     topmost "$target"
     if [ -z "$id" ]; then
         make_target
-        return
-    fi
-    made=$(cat "$record/made" 2>/dev/null)
-    if [ "$made" = "$device $source $options${user:+,user=$user}" ]; then
+    elif [ "$(cat "$record/made" 2>/dev/null)" = "$device $source $options${user:+,user=$user}" ]; then
         say "took over the mount that was there"
     else
         say "the mount that is there was made otherwise: it is to be replaced"
@@ -483,7 +472,7 @@ while :; do
     judge
     tell
     case $mode:$found in
-    heal:* | clear:dead | clear:hung) heal ;;
+    heal:dead | heal:hung | clear:dead | clear:hung) heal ;;
     clear:absent) make_target && exit 0 ;;
     clear:?* | wait:alive) exit 0 ;;
     cifs:?*) keep_mounted ;;
