@@ -44,20 +44,12 @@ clock() {
     now=${now%.*}
 }
 
-<<<<<<< HEAD
-# The topmost mount at a path: id, device, and the id of what it is mounted on, all empty if there is none. The mount
-# itself is not asked.
+# The topmost mount at a path: id, device, flags, and the id of what it is mounted on, all empty if there is none. The
+# mount itself is not asked.
 topmost() {
-    id='' device='' above=''
-    while read -r number on numbers _ point _; do
-        [ "$point" != "$1" ] || id=$number device=$numbers above=$on
-=======
-# The topmost mount at a path: id, device, flags, all empty if there is none. The mount itself is not asked.
-topmost() {
-    id='' device='' flags=''
-    while read -r number _ numbers _ point settings _; do
-        [ "$point" != "$1" ] || id=$number device=$numbers flags=$settings
->>>>>>> wip-scripts
+    id='' device='' flags='' above=''
+    while read -r number on numbers _ point settings _; do
+        [ "$point" != "$1" ] || id=$number device=$numbers flags=$settings above=$on
     done </proc/self/mountinfo
 }
 
