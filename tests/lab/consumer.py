@@ -87,8 +87,11 @@ class Consumer:
         self.machine.run(
             f"NLINKSHIM_RECORD=/run/record sh {MOUNTER} unmount {shlex.quote(self.model.client_path)}"
         )
-        self.machine.run(f"for at in {beside} {above}; do while umount -l $at; do :; done; done; true")
-        self.machine.run(f"rm -rf {shlex.quote(self.model.client_path)}")
+        # in one breath: without its guard the folder is open to root
+        self.machine.run(
+            f"for at in {beside} {above}; do while umount -l $at; do :; done; done;"
+            f" rm -rf {shlex.quote(self.model.client_path)}"
+        )
 
     def mount_plainly(self) -> None:
         """The share as csi-driver-smb has it: staged by the generated options, and bound where a pod is."""
