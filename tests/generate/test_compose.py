@@ -75,7 +75,7 @@ def test_the_server_is_up_again_with_the_mount(project: Project, dfs):
 def test_verify_proves_the_mount(project: Project, dfs):
     with dfs():
         said = project.compose("--profile=verify", "run", "--rm", "-T", "--no-deps", "verify")
-    assert said.splitlines()[1].split()[-1] == "needed", said
+    assert said.splitlines()[1].split()[0] == "needed", said
 
 
 def test_the_consumer_sees_the_next_mount_too(project: Project, dfs):
