@@ -152,7 +152,7 @@ guarded() {
 
 # On the guarded parent an owner that it does not know shows as this one.
 closed_to_root() {
-    read -r stranger </proc/sys/kernel/overflowuid
+    stranger=$(cat /proc/sys/kernel/overflowuid)  # (dash reads byte by byte, and gets the first alone)
     [ "$(stat -c %u:%a "$target" 2>/dev/null)" = "$stranger:0" ]
 }
 
