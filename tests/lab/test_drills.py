@@ -49,13 +49,15 @@ class Drill:
     report: Report
     tell: Callable[[str], None]
 
-    def conclude(self, name: str, back: float, limit: float = LIMIT, died: float = 0.0) -> None:
+    def conclude(
+        self, name: str, back: float, limit: float = LIMIT, died: float = 0.0, cut: float | None = None
+    ) -> None:
         """Tell what was seen since the drill began. It is good when all was well again within `limit` seconds
         after `back`, and meanwhile no folder looked empty, nor a file other than it is.
 
         Two things no guard can close, each one listing a client. `died`: when a FUSE server did; smbd answers
         the listing that it is at with success, and what it had. And the kernel's client may answer a listing
-        with success and nothing when its connection is cut under it, as it is at `back`.
+        with success and nothing when its connection is `cut` under it, by default at `back`.
         """
         lab = self.lab
         recovered = lab.wait_until_good(back, limit + outages.INTERVAL * 2)
@@ -85,7 +87,7 @@ class Drill:
             for one in polled
             if one.empty
             and not (one.through_smbd and abs(one.begin - died) < AT_ONCE)
-            and not (one.through_kernel and one.polls == 1 and abs(one.begin - back) < AT_ONCE)
+            and not (one.through_kernel and one.polls == 1 and abs(one.begin - (cut or back)) < AT_ONCE)
         ]
         assert recovered and not wrong, "\n".join([*wrong, "All that happened:", account.read_text()])
 
@@ -127,7 +129,7 @@ def test_a_clean_move_to_the_other_node(lab: Lab, drill: Drill, number: int):
     lab.container.end()
     time.sleep(max(ended + MOVING - time.time(), 0))
     lab.start_container(other)
-    drill.conclude(f"moved to the other node, nobody serving for {MOVING:.0f} s", time.time())
+    drill.conclude(f"moved to the other node, nobody serving for {MOVING:.0f} s", time.time(), cut=ended)
 
 
 @each_round
