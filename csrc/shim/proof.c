@@ -5,6 +5,7 @@
 #include "mounts.h"
 #include "name.h"
 #include "place.h"
+#include "text.h"
 
 /* What a proof comes to. One that could not be made changes nothing. */
 enum proof { UNDECIDED, LIE, TRUTH };
@@ -113,9 +114,8 @@ static bool cut_deleted(struct place *place)
 {
     static const char suffix[] = " (deleted)";
     long end = place->length - (long)(sizeof suffix - 1);
-    for (unsigned i = 0; i < sizeof suffix - 1; i++)
-        if (end <= 0 || place->path[end + i] != suffix[i])
-            return false;
+    if (end <= 0 || !text_ends_with(place->path, (size_t)place->length, suffix))
+        return false;
     place->path[end] = '\0';
     place->length = end;
     return true;
