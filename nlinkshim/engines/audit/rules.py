@@ -18,6 +18,7 @@ from nlinkshim.engines.audit.closure import Closure, Missing
 from nlinkshim.engines.audit.loader import Libc, Loaded
 from nlinkshim.errors import ExitCode
 from nlinkshim.output.text import GREEN, RED, YELLOW
+from nlinkshim.output.verdict import VerdictRow
 from nlinkshim.shim.coverage import Shim
 
 FRONT_MOUNT = "put a front mount before the lying one: bindfs --hide-hard-links, or an rclone mount"
@@ -41,18 +42,8 @@ class Severity(str, Enum):
     INFO = "info", None
 
 
-class Verdict(str, Enum):
-    """How much of a program's calls a preload reaches: word, exit code, colour, meaning."""
-
-    exit_code: ExitCode
-    colour: str
-    meaning: str
-
-    def __new__(cls, word: str, exit_code: ExitCode, colour: str, meaning: str) -> Verdict:
-        verdict = str.__new__(cls, word)
-        verdict._value_ = word
-        verdict.exit_code, verdict.colour, verdict.meaning = exit_code, colour, meaning
-        return verdict
+class Verdict(VerdictRow):
+    """How much of a program's calls a preload reaches."""
 
     REACHABLE = "reachable", ExitCode.WELL, GREEN, "a preload reaches its stat calls"
     PARTLY = "partly", ExitCode.WRONG, YELLOW, "a preload reaches only a part of its stat calls"

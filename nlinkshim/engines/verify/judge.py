@@ -7,12 +7,12 @@ from __future__ import annotations
 
 import os
 from collections.abc import Callable, Mapping, Sequence
-from enum import Enum
 from types import MappingProxyType
 from typing import TYPE_CHECKING, NamedTuple
 
 from nlinkshim.errors import ExitCode
 from nlinkshim.output.text import GREEN, RED, YELLOW
+from nlinkshim.output.verdict import VerdictRow
 
 if TYPE_CHECKING:
     from nlinkshim.engines.verify.notes import Note
@@ -20,18 +20,8 @@ if TYPE_CHECKING:
     from nlinkshim.mounts.table import Mount
 
 
-class Verdict(str, Enum):
-    """What verify says of a mount: a row of word, exit code, colour and meaning each."""
-
-    exit_code: ExitCode  # of an undisturbed run: see MountResult.exit_code
-    colour: str
-    meaning: str
-
-    def __new__(cls, word: str, exit_code: ExitCode, colour: str, meaning: str) -> Verdict:
-        verdict = str.__new__(cls, word)
-        verdict._value_ = word
-        verdict.exit_code, verdict.colour, verdict.meaning = exit_code, colour, meaning
-        return verdict
+class Verdict(VerdictRow):
+    """What verify says of a mount. The exit code is that of an undisturbed run: see MountResult.exit_code."""
 
     NEEDED = "needed", ExitCode.WELL, GREEN, "it reports 0 for live entries, and the shim corrects every one"
     NOT_NEEDED = "not-needed", ExitCode.WELL, GREEN, "no entry reports 0: it counts links by itself"
