@@ -10,6 +10,7 @@ import subprocess
 import sys
 import threading
 import time
+from collections.abc import Callable, Iterator
 from pathlib import Path
 
 import pytest
@@ -228,9 +229,9 @@ def test_entries_that_are_listed_for_ever_and_never_there_are_told(verify, mount
     assert "can be retired" not in found["remedy"]
 
 
-def test_a_file_system_in_motion(verify, folder):
-    """Files come and go while it walks; on an honest file system some are seen with a count of 0. What stays
-    is more than what goes: else too little could be judged."""
+@contextlib.contextmanager
+def motion(folder: Path, make: Callable[[Path], None], remove: Callable[[Path], None]) -> Iterator[None]:
+    """200 entries come and go all the time. 300 stay: else too little could be judged."""
     stop = threading.Event()
     for number in range(300):
         (folder / f"stays{number}").touch()
@@ -238,41 +239,31 @@ def test_a_file_system_in_motion(verify, folder):
     def churn() -> None:
         while not stop.is_set():
             for number in range(200):
-                (folder / f"f{number}").touch()
+                make(folder / f"goes{number}")
             for number in range(200):
-                (folder / f"f{number}").unlink()
+                remove(folder / f"goes{number}")
 
     thread = threading.Thread(target=churn)
     thread.start()
     try:
-        for _ in range(5):
-            code, found = verify("--plain", folder)
-            assert (code, found["verdict"], found["errors"]) == (0, "not-needed", 0)
+        yield
     finally:
         stop.set()
         thread.join()
+
+
+def test_a_file_system_in_motion(verify, folder):
+    """Files come and go while it walks; on an honest file system some are seen with a count of 0."""
+    with motion(folder, Path.touch, Path.unlink):
+        for _ in range(5):
+            code, found = verify("--plain", folder)
+            assert (code, found["verdict"], found["errors"]) == (0, "not-needed", 0)
 
 
 def test_folders_in_motion(verify, folder):
     """A folder that goes after it was judged, and before it is opened or read, is no error."""
-    stop = threading.Event()
-    for number in range(300):
-        (folder / f"stays{number}").touch()
-
-    def churn() -> None:
-        while not stop.is_set():
-            for number in range(200):
-                (folder / f"d{number}").mkdir()
-            for number in range(200):
-                (folder / f"d{number}").rmdir()
-
-    thread = threading.Thread(target=churn)
-    thread.start()
-    try:
+    with motion(folder, Path.mkdir, Path.rmdir):
         found = [verify("--plain", folder)[1] for _ in range(12)]
-    finally:
-        stop.set()
-        thread.join()
     assert [(mount["verdict"], mount["unread"]) for mount in found] == [("not-needed", {})] * 12
 
 
