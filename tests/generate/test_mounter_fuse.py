@@ -200,12 +200,15 @@ def test_the_folder_below_the_mount_is_closed_even_to_root(run, mount, shared, f
     path = mounter.older_mount(folder) if older else mounter.newer_mount(folder)
     if there:
         (shared / "dfs").mkdir()
-    guards = set()
+    guards, held = set(), []
     for _ in range(2):  # the second finds it guarded, and leaves it
         with run("clear", shared / "dfs", path=path) as clearing:
             assert clearing.process.wait(10) == 0
             assert not clearing.said("warning"), clearing.lines()
         guards.add(mounts.topmost(shared))
+        held.append(os.open(shared, os.O_PATH))  # so that no other mount gets its number
+    for descriptor in held:
+        os.close(descriptor)
     assert len(guards) == 1, "it was taken off for a moment"
     assert [line.point for line in mounts.mount_lines()].count(shared) == 2
     other = folder / "consumer"
