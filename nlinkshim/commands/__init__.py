@@ -64,7 +64,20 @@ def run(arguments: Sequence[str]) -> int:
     return int(module.run(parser.parse_args(arguments[1:])))
 
 
+def _open_streams() -> None:
+    """Have all three standard streams, as cron and others do not give them: what is written to a closed one
+    is lost, and no other file gets its number. A program that takes this process's place finds it closed
+    again."""
+    while (spare := os.open(os.devnull, os.O_RDWR)) <= 2:
+        pass
+    os.close(spare)
+    sys.stdin = sys.stdin or open(os.devnull)  # noqa: SIM115  as long as the process lives
+    sys.stdout = sys.stdout or open(os.devnull, "w")  # noqa: SIM115
+    sys.stderr = sys.stderr or open(os.devnull, "w")  # noqa: SIM115
+
+
 def main(arguments: Sequence[str] | None = None) -> int:
+    _open_streams()
     # A path's bytes that are no text go out as they came in, whatever the locale.
     if isinstance(sys.stdout, io.TextIOWrapper):
         sys.stdout.reconfigure(errors="surrogateescape")

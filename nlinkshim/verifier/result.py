@@ -32,7 +32,8 @@ class MountResult(NamedTuple):
     errors: int  # could not be read
     unread: Mapping[str, int]  # the same by the name of the errno
     transient: int  # calls that failed, and worked when they were repeated
-    closely: int  # compared by all entry points, and with the daemon asked afresh
+    closely: int  # compared by all entry points, and, if `fresh`, with the daemon asked afresh
+    fresh: bool  # whether the kernel lets the daemon be asked afresh (statx, since Linux 4.11)
     limited: bool  # it ended at max_entries, and there was more
     mounts_below: int  # other file systems mounted below the path, not entered
     mounts_below_paths: tuple[
@@ -54,7 +55,12 @@ class MountResult(NamedTuple):
 def result_of(walk: Walk, facts: Facts, judgement: Judgement, seconds: float) -> MountResult:
     counted = {name: getattr(walk, name) for name in MountResult._fields if name in Walk._fields}
     return MountResult(
-        **{**counted, "limited": bool(walk.limited), "mounts_below_paths": below(walk, facts.path)},
+        **{
+            **counted,
+            "fresh": not walk.stale_error,
+            "limited": bool(walk.limited),
+            "mounts_below_paths": below(walk, facts.path),
+        },
         path=facts.path,
         fstype=facts.fstype,
         mount_point=facts.mount.path if facts.mount else None,

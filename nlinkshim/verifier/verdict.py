@@ -77,6 +77,7 @@ class Walk(NamedTuple):
     unread: Mapping[str, int] = MappingProxyType({})  # the same by the name of the errno
     transient: int = 0  # calls that failed, and worked when they were repeated
     closely: int = 0  # by all entry points, and with the daemon asked afresh
+    stale_error: int = 0  # errno of statx, without which nothing can be asked afresh; 0: it answers
     first_error: int = 0  # errno
     first_error_path: str = ""
     first_ghost_path: str = ""
