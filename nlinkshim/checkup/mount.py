@@ -8,6 +8,7 @@ from collections.abc import Iterator
 
 from nlinkshim.checkup.context import DEAD, Context, Look, look_at
 from nlinkshim.checkup.finding import Answer, failed, passed, warned
+from nlinkshim.errnos import REFUSED, advice
 from nlinkshim.errors import NlinkshimError
 from nlinkshim.mounts import Mount, mount_of
 from nlinkshim.remedy import START, Remedy, free, open_to_others, quote, remount
@@ -93,13 +94,13 @@ def mount_alive(context: Context) -> Iterator[Answer]:
             f"{what} ({os.strerror(error)})",
             START if mount is None else remount(mount, context.mounts),
         )
-    elif error in (errno.EACCES, errno.EPERM):
+    elif error in REFUSED:
         return  # mount-access says so
     elif error:
         yield failed(
             context.path,
             f"it answers {os.strerror(error)}",
-            _SEE_LOG if _is_fuse(mount) else "see the kernel's log",
+            advice(error, mount, context.looker),
         )
     else:
         slowest = max(step.seconds for step in look.steps.values())
@@ -175,7 +176,7 @@ def mount_access(context: Context) -> Iterator[Answer]:
 
 def _barred(look: Look, path: str) -> str | None:
     """The folder that refused, if one did."""
-    if look.error("list") not in (errno.EACCES, errno.EPERM):
+    if look.error("list") not in REFUSED:
         return None
     return str(look.steps["barred"].value) if "barred" in look.steps else path
 

@@ -12,6 +12,7 @@ from enum import Enum
 from types import MappingProxyType
 from typing import TYPE_CHECKING, NamedTuple
 
+from nlinkshim.errnos import REFUSED, advice
 from nlinkshim.errors import ExitCode
 from nlinkshim.report.text import GREEN, RED, YELLOW
 
@@ -158,25 +159,11 @@ def _unreachable(error: int, facts: Facts) -> Judgement:
             f"the mount lacks allow_other: only uid {mount.owner} may enter it, and this is uid {facts.user}",
             remedy.open_to_others(mount),
         )
-    if error in (errno.EACCES, errno.EPERM):
-        return Judgement(
-            Verdict.OTHER_CAUSE,
-            f"uid {facts.user} may not read it ({os.strerror(error)})",
-            _permission(facts),
-        )
-    return Judgement(
-        Verdict.OTHER_CAUSE,
-        f"the file system answers {os.strerror(error)}",
-        "see the log of the FUSE server",
-    )
-
-
-def _permission(facts: Facts) -> str:
-    if facts.user != 0:
-        return "run as root, or as the user smbd serves as"
-    if facts.mount and facts.mount.is_fuse:
-        return "even root is refused: see the log and the options of the FUSE server"
-    return "even root is refused: see who denies it (a container's limits, or a server's)"
+    if error in REFUSED:
+        cause = f"uid {facts.user} may not read it ({os.strerror(error)})"
+    else:
+        cause = f"the file system answers {os.strerror(error)}"
+    return Judgement(Verdict.OTHER_CAUSE, cause, advice(error, mount, facts.user))
 
 
 def _hung(walk: Walk, facts: Facts) -> Judgement:
@@ -305,10 +292,9 @@ def _unread(walk: Walk, facts: Facts) -> Judgement | None:
             "mend readdir in the FUSE server: the offset it gives with a name is where the next one begins,"
             " and behind the last name nothing is listed"
         )
-    elif walk.first_error in (errno.EACCES, errno.EPERM):
-        remedy = _permission(facts)
     else:
-        remedy = "see the log of the FUSE server, then verify again"
+        most = max(walk.unread, key=lambda name: walk.unread[name], default="")
+        remedy = advice(getattr(errno, most, walk.first_error), facts.mount, facts.user)
     return Judgement(Verdict.INCOMPLETE, "; ".join(parts) or "no entry could be judged", remedy)
 
 
