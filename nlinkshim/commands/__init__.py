@@ -3,14 +3,18 @@
 from __future__ import annotations
 
 import argparse
+import codecs
+import errno
 import importlib
 import io
 import os
 import sys
 from collections.abc import Sequence
+from typing import NoReturn
 
 from nlinkshim import __version__
 from nlinkshim.errors import ExitCode, NlinkshimError
+from nlinkshim.report.text import as_it_came, discard, printable, tell
 
 # One module a command, imported only if it is the one asked for: name, then a line for the overview.
 COMMANDS = {
@@ -33,10 +37,17 @@ exit codes: 0 all well, 1 the check found something wrong, 2 wrong usage,
 3 could not be completed, 4 the shim could not be loaded or is another version"""
 
 
-def _overview() -> argparse.ArgumentParser:
+class Parser(argparse.ArgumentParser):
+    """Its complaints quote what was typed, which a terminal need not survive."""
+
+    def error(self, message: str) -> NoReturn:
+        super().error(printable(message))
+
+
+def _overview() -> Parser:
     width = max(map(len, COMMANDS))
     listing = "\n".join(f"  {name:{width}}  {line}" for name, line in COMMANDS.items())
-    parser = argparse.ArgumentParser(
+    parser = Parser(
         prog="nlinkshim",
         description=f"{DESCRIPTION}\n\ncommands:\n{listing}",
         epilog=EPILOG,
@@ -54,7 +65,7 @@ def run(arguments: Sequence[str]) -> int:
         _overview().parse_args(arguments)  # --help, --version, or the complaint
         raise AssertionError("argparse returned")
     module = importlib.import_module(f"nlinkshim.commands.{name}")
-    parser = argparse.ArgumentParser(
+    parser = Parser(
         prog=f"nlinkshim {name}",
         description=getattr(module, "DESCRIPTION", module.__doc__),
         epilog=EPILOG,
@@ -78,24 +89,35 @@ def _open_streams() -> None:
 
 def main(arguments: Sequence[str] | None = None) -> int:
     _open_streams()
-    # A path's bytes that are no text go out as they came in, whatever the locale.
     if isinstance(sys.stdout, io.TextIOWrapper):
-        sys.stdout.reconfigure(errors="surrogateescape")
+        codecs.register_error("nlinkshim", as_it_came)
+        sys.stdout.reconfigure(errors="nlinkshim")
     try:
-        code = run(sys.argv[1:] if arguments is None else arguments)
+        code = _guarded(sys.argv[1:] if arguments is None else arguments)
         sys.stdout.flush()
         return code
-    except NlinkshimError as error:
-        print(f"nlinkshim: {error}", file=sys.stderr)
-        return error.exit_code
-    except BrokenPipeError:
-        # The reader has enough (`| head`); keep the interpreter from complaining as it flushes at exit.
-        os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
+    except OSError as error:  # of the output
+        if not isinstance(error, BrokenPipeError):  # the reader has enough (`| head`)
+            tell(f"what was to be told cannot be written: {error.strerror}")
+        discard(sys.stdout)
         return ExitCode.INCOMPLETE
+
+
+_OF_WRITING = (errno.EPIPE, errno.ENOSPC, errno.EDQUOT, errno.EFBIG, errno.EIO)
+
+
+def _guarded(arguments: Sequence[str]) -> int:
+    try:
+        return run(arguments)
+    except NlinkshimError as error:
+        tell(error)
+        return error.exit_code
     except KeyboardInterrupt:
-        print("nlinkshim: interrupted", file=sys.stderr)
+        tell("interrupted")
         return ExitCode.INCOMPLETE
     except OSError as error:
+        if error.filename is None and error.errno in _OF_WRITING:
+            raise
         where = f"{error.filename}: " if error.filename else ""
-        print(f"nlinkshim: {where}{error.strerror or error}", file=sys.stderr)
+        tell(f"{where}{error.strerror or error}")
         return ExitCode.INCOMPLETE

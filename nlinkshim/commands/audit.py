@@ -13,6 +13,8 @@ from pathlib import Path
 
 from nlinkshim.auditor import audit
 from nlinkshim.auditor.report import as_json, as_text
+from nlinkshim.errors import IncompleteError, UsageError
+from nlinkshim.report.text import tell
 
 
 def add_arguments(parser: argparse.ArgumentParser) -> None:
@@ -41,6 +43,16 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
 
 
 def run(arguments: argparse.Namespace) -> int:
-    results = [audit(program, arguments.root, arguments.shim) for program in arguments.programs]
-    print(as_json(results) if arguments.format == "json" else as_text(results))
-    return max(result.verdict.exit_code for result in results)
+    results, codes = [], []
+    for program in arguments.programs:
+        try:
+            result = audit(program, arguments.root, arguments.shim)
+        except (UsageError, IncompleteError) as error:
+            tell(error)
+            codes.append(error.exit_code)
+        else:
+            results.append(result)
+            codes.append(result.verdict.exit_code)
+    if results:
+        print(as_json(results) if arguments.format == "json" else as_text(results))
+    return max(codes)

@@ -10,7 +10,6 @@ flag goes before it. docs/generate.md tells what they mean."""
 from __future__ import annotations
 
 import argparse
-import sys
 from pathlib import Path
 
 from nlinkshim import __version__
@@ -19,6 +18,7 @@ from nlinkshim.generator import Settings, generate
 from nlinkshim.generator.files import TARGETS
 from nlinkshim.generator.settings import table
 from nlinkshim.generator.toml import as_toml, read_toml
+from nlinkshim.report.text import printable, tell
 
 
 def add_arguments(parser: argparse.ArgumentParser) -> None:
@@ -57,7 +57,7 @@ def run(arguments: argparse.Namespace) -> int:
         raise UsageError("expected a target and --out DIR, such as: nlinkshim generate container --out dfs")
     lines = generate(arguments.target, arguments.out, settings, force=arguments.force, check=arguments.check)
     for line in lines:
-        print(line)
+        print(printable(line))
     if not arguments.check:
-        print(f"nlinkshim: {arguments.out}/README.md tells how to go on", file=sys.stderr)
+        tell(f"{arguments.out}/README.md tells how to go on")
     return ExitCode.WRONG if arguments.check and lines else ExitCode.WELL

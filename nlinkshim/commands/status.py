@@ -16,6 +16,7 @@ from nlinkshim import arguments as checks
 from nlinkshim.errors import UsageError
 from nlinkshim.processes.report import as_json, as_text
 from nlinkshim.processes.run import Survey, status
+from nlinkshim.report.text import tell
 
 CLEAR_SCREEN = "\x1b[H\x1b[2J"
 
@@ -82,8 +83,8 @@ def _explain(survey: Survey, arguments: argparse.Namespace) -> None:
             what = f"there is no process of the name {arguments.name}"
         else:
             what = "no process has the shim in it"
-        print(f"nlinkshim: {what}", file=sys.stderr)
+        tell(what)
     if survey.unseen:
         count = "1 process" if survey.unseen == 1 else f"{survey.unseen} processes"
         who = "this host's root may" if os.geteuid() == 0 else "run as root"
-        print(f"nlinkshim: {count} could not be looked at; {who}", file=sys.stderr)
+        tell(f"{count} could not be looked at; {who}")
