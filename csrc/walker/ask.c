@@ -91,10 +91,23 @@ static int patched_statx(const struct asker *asker, const struct place *place, s
     return 0;
 }
 
+int statx_error(void)
+{
+    static int known = -1;
+    int error = __atomic_load_n(&known, __ATOMIC_RELAXED);
+    if (error < 0) {
+        /* No file is asked for: where the call exists it says so. */
+        syscall(SYS_statx, -1, NULL, 0, STATX_BASIC_STATS, NULL);
+        error = errno == EFAULT || errno == EBADF || errno == EINVAL ? 0 : failure();
+        __atomic_store_n(&known, error, __ATOMIC_RELAXED);
+    }
+    return error;
+}
+
 bool ask_by_statx(struct asker *asker, int flags)
 {
     *asker = (struct asker){.name = "statx", .patched = patched_statx, .raw = raw_statx, .flags = flags};
-    asker->function = dlsym(RTLD_DEFAULT, asker->name);
+    asker->function = statx_error() ? NULL : dlsym(RTLD_DEFAULT, asker->name);
     return asker->function != NULL;
 }
 
@@ -278,6 +291,7 @@ bool ask_by_entry_point(size_t number, const struct place *place, mode_t mode, s
     bool unfit = (by_path && !place->path) || (follows && S_ISLNK(mode)) || (by_path && !follows && place->follow);
     *asker = (struct asker){.name = entry_points[number].name, .raw = entry_points[number].raw};
     *walks = asker->raw == raw_walk;
+    unfit |= asker->raw == raw_statx && statx_error();
     asker->function = entry_points[number].patched && !unfit ? dlsym(RTLD_DEFAULT, asker->name) : NULL;
     if (asker->function)
         asker->patched = entry_points[number].patched;

@@ -28,7 +28,10 @@ struct asker {
 /* The usual one: fstatat beside the kernel's newfstatat. */
 extern const struct asker ASK_BY_NAME;
 
-/* statx with `flags`; false where libc has none. */
+/* Why the kernel does not answer statx: ENOSYS before Linux 4.11, what a container's filter says, or 0: it does. */
+int statx_error(void);
+
+/* statx with `flags`; false where the kernel or libc has none. */
 bool ask_by_statx(struct asker *asker, int flags);
 
 /* Entry point `number` of symbols.def, counted from 0. Returns false behind the last; `asker->patched` is NULL where

@@ -400,6 +400,7 @@ void walk_run(struct walk_report *report, const char *root, const struct walk_op
     for (uint32_t i = 0; i < jobs; i++)
         workers[i] = (struct worker){&walk, &report->slots[i], 0, i == 0};
     report->slot_count = jobs;
+    report->stale_error = statx_error();
     report->phase = WALK_WALKING;
     notes_begin(&walk);
 

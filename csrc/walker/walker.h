@@ -105,6 +105,7 @@ struct walk_report {
     uint64_t unread[WALK_ERRNOS]; /* the same by errno */
     uint64_t transient; /* calls that failed, and worked when they were repeated */
     uint64_t closely;   /* looked at by all entry points, and asked afresh */
+    int32_t stale_error; /* errno of statx, without which nothing can be asked afresh; 0: it answers */
     uint32_t limited;   /* max_entries was reached */
     int32_t dead_error; /* errno of a dead connection: the walk ended there */
     int32_t first_error; /* errno */
