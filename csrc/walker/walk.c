@@ -96,6 +96,7 @@ static void show_folder(struct walk_slot *slot, const char *path)
 {
     copy_text(slot->folder, sizeof slot->folder, path);
     slot->name[0] = '\0';
+    __atomic_store_n(&slot->lookups, 0, __ATOMIC_RELAXED);
     tick(slot);
 }
 
@@ -159,7 +160,7 @@ static void look_at(struct worker *worker, struct folder *folder, const char *na
     copy_text(worker->slot->name, sizeof worker->slot->name, name);
     tick(worker->slot);
 
-    struct place place = {folder->fd, name, NULL, &worker->slot->ticks, 0};
+    struct place place = {folder->fd, name, NULL, &worker->slot->ticks, 0, &worker->slot->lookups};
     struct stat raw;
     enum look look = ELSEWHERE;
     if (!on_another_mount(walk, folder, name))
@@ -288,6 +289,7 @@ static void read_names(struct worker *worker, struct folder *folder, char *listi
 static int open_folder(struct walk *walk, struct walk_slot *slot, const char *path)
 {
     int fd = -1;
+    __atomic_store_n(&slot->lookups, names_of(path), __ATOMIC_RELAXED);
     for (int try = 0; try < RAW_TRIES && fd < 0; try++) {
         if (try > 0 && error_is_final(errno))
             break;
@@ -365,7 +367,7 @@ static int open_root(struct walk *walk)
 {
     struct stat raw;
     struct walk_report *report = walk->report;
-    struct place place = {AT_FDCWD, walk->root_path, NULL, &report->slots[0].ticks, 1};
+    struct place place = {AT_FDCWD, walk->root_path, NULL, &report->slots[0].ticks, 1, &report->slots[0].lookups};
     int found = find_place(walk->root_path, &report->root_path_is_literal), error = 0;
     if (found < 0)
         return errno;
@@ -410,7 +412,6 @@ void walk_run(struct walk_report *report, const char *root, const struct walk_op
     for (uint32_t i = 0; i < jobs; i++)
         workers[i] = (struct worker){&walk, &report->slots[i], 0};
     report->slot_count = jobs;
-    report->stale_error = statx_error();
     report->phase = WALK_WALKING;
 
     report->slots[0].busy = 1;
