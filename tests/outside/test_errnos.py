@@ -12,6 +12,7 @@ import pytest
 from harness import processes
 from harness.capability import require
 from harness.cli import nlinkshim
+from harness.namespace import mount_dead, privately
 from harness.preload import bare
 
 from nlinkshim.mounts.illness import REFUSED, advice
@@ -83,6 +84,22 @@ def test_of_the_root_both_commands_say_the_same(hostile, look, error: int):
     assert SEEN[error] in told.mount["remedy"]
     of_doctor = [f["remedy"] for f in found if f["level"] == "FAIL" and f["subject"] == str(mount.path)]
     assert not of_doctor or SEEN[error] in of_doctor[0]
+
+
+def test_a_file_system_names_itself_with_escapes(folder: Path):
+    """Who may mount chooses the type, which the kernel lists as it is."""
+    require("root", "fuse")
+    point = folder / "dfs"
+    point.mkdir()
+
+    def task() -> None:
+        mount_dead(point, fstype="fuse.\x1b[31mred\u202e")
+        for words in (["verify", point], ["doctor", point]):
+            done = nlinkshim(*words)
+            assert "daemon is gone" in done.out
+            assert all(line.isprintable() for line in (done.out + done.err).split("\n")), done
+
+    privately(task)
 
 
 def test_the_mount_of_a_rootless_container(folder: Path):

@@ -167,8 +167,9 @@ def _watch(
 
 
 def _stuck(report: Report, ticks: dict[int, tuple[int, float]], timeout: float) -> Any:
-    """The slot of a thread that has made no call for longer than `timeout`, or None. `ticks` is what each had
-    counted when it last moved, and when that was. Before the walk, slot 0 stands for the worker's start."""
+    """The slot of a thread that has made no call for longer than `timeout`, or, where the call looks up
+    several names, than `timeout` for each of them; or None. `ticks` is what each had counted when it last
+    moved, and when that was. Before the walk, slot 0 stands for the worker's start."""
     now = time.monotonic()
     for number in range(max(1, report.slot_count)):
         slot = report.slots[number]
@@ -178,7 +179,7 @@ def _stuck(report: Report, ticks: dict[int, tuple[int, float]], timeout: float) 
         before, since = ticks.get(number, (-1, now))
         if before != slot.ticks:
             ticks[number] = (slot.ticks, now)
-        elif now - since > timeout:
+        elif now - since > timeout * max(1, slot.lookups):
             return slot
     return None
 
