@@ -83,9 +83,17 @@ static void enter(struct worker *worker, const char *path)
         read_folder(worker, path);
 }
 
+/* Before a call that looks up so many names. */
+static void tick_for(struct walk_slot *slot, uint32_t lookups)
+{
+    __atomic_store_n(&slot->lookups, lookups, __ATOMIC_RELAXED);
+    __atomic_store_n(&slot->ticks, slot->ticks + 1, __ATOMIC_RELAXED);
+}
+
+/* Before any other. */
 static void tick(struct walk_slot *slot)
 {
-    __atomic_store_n(&slot->ticks, slot->ticks + 1, __ATOMIC_RELAXED);
+    tick_for(slot, 0);
 }
 
 static void show_folder(struct walk_slot *slot, const char *path)
@@ -155,7 +163,7 @@ static void look_at(struct worker *worker, struct folder *folder, const char *na
     copy_text(worker->slot->name, sizeof worker->slot->name, name);
     tick(worker->slot);
 
-    struct place place = {folder->fd, name, NULL, &worker->slot->ticks, 0};
+    struct place place = {folder->fd, name, NULL, &worker->slot->ticks, 0, &worker->slot->lookups};
     struct stat raw;
     enum look look = ELSEWHERE;
     if (!on_another_mount(walk, folder, name))
@@ -277,7 +285,7 @@ static int open_folder(struct walk *walk, struct walk_slot *slot, const char *pa
     for (int try = 0; try < RAW_TRIES && fd < 0; try++) {
         if (try > 0 && error_is_final(errno))
             break;
-        tick(slot);
+        tick_for(slot, names_of(path));
         fd = openat(walk->root_fd, *path ? path : ".", O_RDONLY | O_DIRECTORY | O_NOFOLLOW | O_CLOEXEC);
         if (fd >= 0 && try > 0)
             ADD(walk->report->transient, try);
@@ -353,7 +361,7 @@ static int open_root(struct walk *walk)
 {
     struct stat raw;
     struct walk_report *report = walk->report;
-    struct place place = {AT_FDCWD, walk->root_path, NULL, &report->slots[0].ticks, 1};
+    struct place place = {AT_FDCWD, walk->root_path, NULL, &report->slots[0].ticks, 1, &report->slots[0].lookups};
     int found = find_place(walk->root_path, &report->root_path_is_literal), error = 0;
     if (found < 0)
         return errno;
