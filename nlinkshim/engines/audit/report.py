@@ -7,20 +7,12 @@ import textwrap
 from collections.abc import Iterator, Sequence
 from dataclasses import asdict
 
-from nlinkshim.engines.audit.audit import ProgramAudit
-from nlinkshim.engines.audit.rules import Finding, Severity, Verdict
+from nlinkshim.engines.audit.result import Finding, ProgramAudit
 from nlinkshim.output.json import document
-from nlinkshim.output.text import GREEN, RED, YELLOW, coloured, printable
+from nlinkshim.output.text import coloured, printable
 
 SCHEMA = "nlinkshim.audit/1"
 
-_VERDICT_COLOURS = {Verdict.REACHABLE: GREEN, Verdict.PARTLY: YELLOW, Verdict.UNREACHABLE: RED}
-_SEVERITY_COLOURS = {Severity.ERROR: RED, Severity.WARNING: YELLOW, Severity.INFO: None}
-_MEANINGS = {
-    Verdict.REACHABLE: "a preload reaches its stat calls",
-    Verdict.PARTLY: "a preload reaches only a part of its stat calls",
-    Verdict.UNREACHABLE: "no preload reaches its stat calls",
-}
 _WIDTH = 110
 
 
@@ -38,8 +30,8 @@ def as_text(results: Sequence[ProgramAudit]) -> str:
 
 
 def _program(result: ProgramAudit) -> Iterator[str]:
-    verdict = coloured(result.verdict.value, _VERDICT_COLOURS[result.verdict])
-    yield f"{printable(result.path)}: {verdict}: {_MEANINGS[result.verdict]}"
+    verdict = coloured(result.verdict.value, result.verdict.colour)
+    yield f"{printable(result.path)}: {verdict}: {result.verdict.meaning}"
     libraries = len(result.objects) - 1 - result.plug_ins
     counts = [_count(libraries, "library"), _count(result.plug_ins, "plug-in")]
     libc = _LIBCS.get(result.libc, result.libc)
@@ -65,8 +57,8 @@ def _count(number: int, noun: str) -> str:
 
 def _finding(group: Sequence[Finding]) -> Iterator[str]:
     first = group[0]
-    colour = _SEVERITY_COLOURS[first.severity]
-    label = first.severity.value if colour is None else coloured(first.severity.value, colour)
+    severity = first.severity
+    label = severity.value if severity.colour is None else coloured(severity.value, severity.colour)
     yield f"  {label}: {first.id}: {printable(first.reason)}"
     yield from _wrapped("    in: ", _names([finding.object for finding in group]))
     if first.remedy:

@@ -6,7 +6,7 @@ import os
 from collections.abc import Iterator
 
 from nlinkshim.engines.audit.audit import audit
-from nlinkshim.engines.audit.rules import Verdict
+from nlinkshim.engines.audit.result import Verdict
 from nlinkshim.engines.doctor.context import Context, look_at
 from nlinkshim.engines.doctor.result import Answer, failed, passed, warned
 from nlinkshim.engines.status.inspect import Process
