@@ -15,6 +15,8 @@ import pytest
 from nlinkshim.elf.machines import MACHINES
 from nlinkshim.engines.audit import result as audit
 from nlinkshim.engines.audit.kinds import KINDS
+from nlinkshim.engines.doctor.result import Level
+from nlinkshim.engines.verify.result import Verdict
 
 ROOT = Path(__file__).parents[2]
 SCRIPT = ROOT / "docs" / "tables.py"
@@ -41,6 +43,8 @@ def enums(schema: Any, name: str) -> list[list[str]]:
         ("audit-1", "verdict", audit.Verdict),
         ("audit-1", "severity", audit.Severity),
         ("audit-1", "id", (kind.id for kind in KINDS)),
+        ("doctor-1", "level", Level),
+        ("verify-1", "verdict", Verdict),
     ],
 )
 def test_the_schemas_have_the_words_of_the_rows(schema: str, name: str, words: Iterable[str]) -> None:
