@@ -176,7 +176,7 @@ def link_counts(context: Context) -> Iterator[Answer]:
     if isinstance(result, NlinkshimError):
         yield warned(context.path, f"link counts could not be compared: {result}", None)
         return
-    from nlinkshim.engines.verify.judge import Verdict
+    from nlinkshim.engines.verify.result import Verdict
 
     seen = f"{result.entries:,} entries looked at"
     if result.verdict is Verdict.NEEDED:

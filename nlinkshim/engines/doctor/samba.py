@@ -11,8 +11,8 @@ from nlinkshim.engines.doctor.context import Context
 from nlinkshim.engines.doctor.result import Answer, failed, passed, warned
 from nlinkshim.engines.status.inspect import Process
 from nlinkshim.engines.status.status import status
-from nlinkshim.engines.verify.judge import Verdict as Proved
 from nlinkshim.engines.verify.result import MountResult
+from nlinkshim.engines.verify.result import Verdict as Proved
 from nlinkshim.errors import ExitCode, NlinkshimError
 from nlinkshim.mounts.look import look_at
 from nlinkshim.mounts.remedy import Remedy, quote

@@ -1,62 +1,18 @@
-"""What the counts of a walk mean. Pure but for the mounts that a remedy's command is checked against.
-
-Named tuples here and in what `verify` imports: dataclasses would double the time that Python takes to start.
-"""
+"""What the counts of a walk mean. Pure but for the mounts that a remedy's command is checked against."""
 
 from __future__ import annotations
 
 import os
 from collections.abc import Callable, Mapping, Sequence
-from enum import Enum
 from types import MappingProxyType
 from typing import TYPE_CHECKING, NamedTuple
 
-from nlinkshim.errors import ExitCode
-from nlinkshim.output.text import GREEN, RED, YELLOW
+from nlinkshim.engines.verify.result import MountResult, Sample, Verdict
 
 if TYPE_CHECKING:
     from nlinkshim.engines.verify.notes import Note
     from nlinkshim.mounts.illness import Illness
     from nlinkshim.mounts.table import Mount
-
-
-class Verdict(str, Enum):
-    """What verify says of a mount: a row of word, exit code, colour and meaning each."""
-
-    exit_code: ExitCode  # of an undisturbed run: see MountResult.exit_code
-    colour: str
-    meaning: str
-
-    def __new__(cls, word: str, exit_code: ExitCode, colour: str, meaning: str) -> Verdict:
-        verdict = str.__new__(cls, word)
-        verdict._value_ = word
-        verdict.exit_code, verdict.colour, verdict.meaning = exit_code, colour, meaning
-        return verdict
-
-    NEEDED = "needed", ExitCode.WELL, GREEN, "it reports 0 for live entries, and the shim corrects every one"
-    NOT_NEEDED = "not-needed", ExitCode.WELL, GREEN, "no entry reports 0: it counts links by itself"
-    INEFFECTIVE = (
-        "ineffective",
-        ExitCode.WRONG,
-        RED,
-        "it reports 0 for live entries, and the shim leaves some",
-    )
-    CORRUPTING = "corrupting", ExitCode.WRONG, RED, "the shim changed what it must not change"
-    OTHER_CAUSE = "other-cause", ExitCode.INCOMPLETE, YELLOW, "the trouble is another one, which is named"
-    INCOMPLETE = "incomplete", ExitCode.INCOMPLETE, YELLOW, "too little could be read or judged"
-
-
-LEFT_AT_0 = "left at 0"
-
-
-class Sample(NamedTuple):
-    """One entry that lies, or that came out wrong. `raw` and `patched` are link counts."""
-
-    path: str
-    entry_point: str
-    raw: int
-    patched: int
-    problem: str | None  # None: a lie that was corrected
 
 
 class Walk(NamedTuple):
@@ -203,6 +159,24 @@ def _proves_nothing(walk: Walk, facts: Facts) -> Judgement | None:
         return Judgement(Verdict.OTHER_CAUSE, cause, remedy, command)
     cause = f"it is of type {mount.fstype}, outside the scope of the shim: counts here prove nothing"
     return Judgement(Verdict.INCOMPLETE, cause, remedy, command)
+
+
+def result_of(walk: Walk, facts: Facts, judgement: Judgement, seconds: float) -> MountResult:
+    counted = {name: getattr(walk, name) for name in MountResult._fields if name in Walk._fields}
+    known = {
+        "limited": bool(walk.limited),
+        "mounts_below_paths": below(walk, facts.path),
+        "notes": walk.notes if facts.mount and facts.mount.is_fuse else (),
+    }
+    return MountResult(
+        **{**counted, **known},
+        path=facts.path,
+        fstype=facts.fstype,
+        mount_point=facts.mount.path if facts.mount else None,
+        scope=walk.shim_scope,
+        seconds=seconds,
+        **judgement._asdict(),
+    )
 
 
 def below(walk: Walk, path: str) -> tuple[str, ...]:
