@@ -19,8 +19,7 @@ from nlinkshim.engines.doctor import samba
 from nlinkshim.engines.doctor.context import Context
 from nlinkshim.engines.doctor.propagation import of_parent
 from nlinkshim.engines.doctor.result import Answer
-from nlinkshim.engines.status.inspect import Process
-from nlinkshim.engines.status.status import Survey
+from nlinkshim.engines.status.result import Process, Survey
 from nlinkshim.mounts.look import Look, Step
 from nlinkshim.mounts.table import mount_of, read_mounts, visible_mount
 

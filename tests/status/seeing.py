@@ -7,7 +7,8 @@ from pathlib import Path
 from harness.preload import Shim
 
 import nlinkshim
-from nlinkshim.engines.status.inspect import Process, installed_shim, look
+from nlinkshim.engines.status.inspect import installed_shim, look
+from nlinkshim.engines.status.result import Process
 
 
 def see(pid: int) -> Process:

@@ -9,7 +9,7 @@ from nlinkshim.engines.audit.audit import audit
 from nlinkshim.engines.audit.result import Verdict
 from nlinkshim.engines.doctor.context import Context
 from nlinkshim.engines.doctor.result import Answer, failed, passed, warned
-from nlinkshim.engines.status.inspect import Process
+from nlinkshim.engines.status.result import Process
 from nlinkshim.engines.status.status import status
 from nlinkshim.engines.verify.result import MountResult
 from nlinkshim.engines.verify.result import Verdict as Proved
