@@ -15,7 +15,8 @@ import time
 from nlinkshim import arguments as checks
 from nlinkshim.commands._options import add_format
 from nlinkshim.engines.status.report import SCHEMA, as_json, as_text
-from nlinkshim.engines.status.status import Survey, status
+from nlinkshim.engines.status.result import Survey
+from nlinkshim.engines.status.status import status
 from nlinkshim.errors import UsageError
 from nlinkshim.output.text import tell
 

@@ -9,10 +9,10 @@ from collections.abc import Iterator
 from pathlib import Path
 
 from nlinkshim.commands._options import add_format, add_scope, add_timeout
-from nlinkshim.engines.verify.judge import Verdict
 from nlinkshim.engines.verify.notes import KINDS
 from nlinkshim.engines.verify.options import DEFAULT_JOBS, Options
 from nlinkshim.engines.verify.report import SCHEMA, as_json, as_text
+from nlinkshim.engines.verify.result import Verdict
 from nlinkshim.engines.verify.supervise import Progress
 from nlinkshim.engines.verify.verify import verify
 from nlinkshim.shim.preload import shim_path

@@ -13,7 +13,8 @@ from nlinkshim.elf.machines import MACHINES, canonical, machine_of
 from nlinkshim.engines.audit import audit as engine
 from nlinkshim.engines.audit.closure import stat_imports
 from nlinkshim.engines.audit.loader import Loaded
-from nlinkshim.engines.audit.rules import Finding, Severity, Verdict, gravest_first, judge
+from nlinkshim.engines.audit.result import Finding, Severity, Verdict
+from nlinkshim.engines.audit.rules import gravest_first, judge
 from nlinkshim.errors import ExitCode
 from nlinkshim.shim.coverage import read_shim
 

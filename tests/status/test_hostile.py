@@ -21,8 +21,7 @@ from seeing import is_asleep, see, state
 from nlinkshim.elf.image import Image, MalformedError
 from nlinkshim.elf.memory import Memory, parse_maps, read_small
 from nlinkshim.engines.status import inspect as looking
-from nlinkshim.engines.status.inspect import Process
-from nlinkshim.engines.status.status import Survey
+from nlinkshim.engines.status.result import ENDED, Process, Survey
 from nlinkshim.shim.state import LAYOUT, MAGIC, SYMBOL, StateError, parse_state, state_size
 
 SOURCE = Path(__file__).with_name("hostile.c")
@@ -95,7 +94,7 @@ def test_an_image_spoilt_in_memory(compile_c, shim: Shim):
     )
     try:
 
-        def spoilt(seed: int) -> looking.Process:
+        def spoilt(seed: int) -> Process:
             process.stdin.write(f"{seed}\n".encode())
             assert process.stdout.readline() == b"ready\n"
             begin = time.monotonic()
@@ -157,9 +156,9 @@ def test_it_ends_while_it_is_looked_at(name, start, folder, shim: Shim, monkeypa
 
     monkeypatch.setattr(looking, "_shims", kill_first)
     found = see(pid)
-    assert (found.mapped, found.effective, found.problem) == (None, False, looking.ENDED)
+    assert (found.mapped, found.effective, found.problem) == (None, False, ENDED)
     assert Survey((found,)).exit_code == 1, "there is no live one"
-    assert Survey((found, looking.Process(1, 0, "x", mapped=True, effective=True))).exit_code == 0
+    assert Survey((found, Process(1, 0, "x", mapped=True, effective=True))).exit_code == 0
 
 
 def test_it_is_gone_before_it_is_known(start, monkeypatch):

@@ -7,8 +7,7 @@ import textwrap
 from collections.abc import Iterator, Sequence
 from dataclasses import asdict
 
-from nlinkshim.engines.audit.audit import ProgramAudit
-from nlinkshim.engines.audit.rules import Finding
+from nlinkshim.engines.audit.result import Finding, ProgramAudit
 from nlinkshim.output.json import document
 from nlinkshim.output.text import coloured, printable
 
@@ -58,8 +57,8 @@ def _count(number: int, noun: str) -> str:
 
 def _finding(group: Sequence[Finding]) -> Iterator[str]:
     first = group[0]
-    colour = first.severity.colour
-    label = first.severity.value if colour is None else coloured(first.severity.value, colour)
+    severity = first.severity
+    label = severity.value if severity.colour is None else coloured(severity.value, severity.colour)
     yield f"  {label}: {first.id}: {printable(first.reason)}"
     yield from _wrapped("    in: ", _names([finding.object for finding in group]))
     if first.remedy:

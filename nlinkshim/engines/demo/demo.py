@@ -13,9 +13,8 @@ from collections.abc import Callable, Iterator
 from pathlib import Path
 
 from nlinkshim.engines.demo import samba
-from nlinkshim.engines.verify.judge import Verdict
 from nlinkshim.engines.verify.options import Options
-from nlinkshim.engines.verify.result import MountResult
+from nlinkshim.engines.verify.result import MountResult, Verdict
 from nlinkshim.engines.verify.verify import verify
 from nlinkshim.errors import IncompleteError
 from nlinkshim.shim.preload import preload_environment

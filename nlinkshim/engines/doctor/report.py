@@ -7,11 +7,9 @@ from dataclasses import asdict
 
 from nlinkshim.engines.doctor.result import Finding, Level
 from nlinkshim.output.json import document
-from nlinkshim.output.text import GREEN, RED, YELLOW, coloured, printable
+from nlinkshim.output.text import coloured, printable
 
 SCHEMA = "nlinkshim.doctor/1"
-
-_COLOURS = {Level.PASS: GREEN, Level.WARN: YELLOW, Level.FAIL: RED}
 
 
 def as_json(findings: Sequence[Finding]) -> str:
@@ -21,7 +19,7 @@ def as_json(findings: Sequence[Finding]) -> str:
 
 def as_text(finding: Finding) -> str:
     """One finding: a line, and below it the remedy and its command if there are any."""
-    level = coloured(finding.level.value, _COLOURS[finding.level])
+    level = coloured(finding.level.value, finding.level.colour)
     line = f"{level}  {finding.id}: {printable(finding.subject)}: {printable(finding.message)}"
     if finding.remedy is not None:
         line += f"\n      remedy: {printable(finding.remedy)}"

@@ -6,14 +6,15 @@ import os
 from collections.abc import Iterator
 
 from nlinkshim.engines.audit.audit import audit
-from nlinkshim.engines.audit.rules import Verdict
-from nlinkshim.engines.doctor.context import Context, look_at
+from nlinkshim.engines.audit.result import Verdict
+from nlinkshim.engines.doctor.context import Context
 from nlinkshim.engines.doctor.result import Answer, failed, passed, warned
-from nlinkshim.engines.status.inspect import Process
+from nlinkshim.engines.status.result import Process
 from nlinkshim.engines.status.status import status
-from nlinkshim.engines.verify.judge import Verdict as Proved
 from nlinkshim.engines.verify.result import MountResult
+from nlinkshim.engines.verify.result import Verdict as Proved
 from nlinkshim.errors import ExitCode, NlinkshimError
+from nlinkshim.mounts.look import look_at
 from nlinkshim.mounts.remedy import Remedy, quote
 from nlinkshim.mounts.table import Mount, mount_of, read_mounts
 from nlinkshim.smbd import program as smbd_program

@@ -11,7 +11,8 @@ from pathlib import Path
 
 from nlinkshim import arguments
 from nlinkshim.elf.machines import MACHINES, named
-from nlinkshim.engines.audit.audit import ProgramAudit, audit
+from nlinkshim.engines.audit.audit import audit
+from nlinkshim.engines.audit.result import ProgramAudit
 from nlinkshim.errors import IncompleteError, NotLoadedError, RefusedError, UsageError
 from nlinkshim.rootfs import RootFs
 from nlinkshim.shim.coverage import read_shim

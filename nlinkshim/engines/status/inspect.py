@@ -14,34 +14,12 @@ from typing import Any
 
 from nlinkshim.elf.image import Image, MalformedError
 from nlinkshim.elf.memory import DELETED, Memory, Region, extent, parse_maps, read_small
+from nlinkshim.engines.status.result import ENDED, Process
 from nlinkshim.shim.state import SYMBOL, ShimState, StateError, parse_state, state_size
 
-ENDED = "it ended while it was looked at"
 KERNEL_THREAD = 0x00200000  # PF_KTHREAD
 ATTEMPTS = 3  # at a process that starts another program meanwhile
 LARGEST_SHIM = 1 << 22  # bytes of a file that can be one
-
-
-@dataclass(frozen=True)
-class Process:
-    """What there is to say of one process.
-
-    `mapped` is None where that could not be seen; `problem` then says why. `effective`: the shim is loaded,
-    in front of libc, and switched on. `shim_path` is as the process sees it. Counters are None where they
-    cannot be read.
-    """
-
-    pid: int
-    ppid: int
-    name: str
-    mapped: bool | None
-    effective: bool = False
-    shim_version: str | None = None
-    shim_path: str | None = None
-    scope: str | None = None
-    corrected: int | None = None
-    left_alone: int | None = None
-    problem: str | None = None
 
 
 @dataclass(frozen=True)

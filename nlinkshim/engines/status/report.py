@@ -5,8 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import asdict
 
-from nlinkshim.engines.status.inspect import Process
-from nlinkshim.engines.status.status import Survey
+from nlinkshim.engines.status.result import Process, Survey
 from nlinkshim.output.json import document
 from nlinkshim.output.table import as_table
 from nlinkshim.output.text import GREEN, RED, YELLOW, printable

@@ -3,37 +3,18 @@
 from __future__ import annotations
 
 import os
-from dataclasses import asdict, dataclass
+from dataclasses import asdict
 
 from nlinkshim import arguments
 from nlinkshim._version import __version__
 from nlinkshim.child import Child, DiedError, HungError
-from nlinkshim.engines.status.inspect import ENDED, Installed, Process, given_up, installed_shim
-from nlinkshim.errors import ExitCode, NotLoadedError
+from nlinkshim.engines.status.inspect import Installed, given_up, installed_shim
+from nlinkshim.engines.status.result import ENDED, Process, Survey
+from nlinkshim.errors import NotLoadedError
 from nlinkshim.shim.preload import shim_path
 
 TIMEOUT_SECONDS = 2.0  # for one process
 LARGEST_PID = 2**31 - 1  # pid_t
-
-
-@dataclass(frozen=True)
-class Survey:
-    """The processes that match, in the order of their numbers; `unseen` counts those which might, but could
-    not be looked at."""
-
-    processes: tuple[Process, ...]
-    unseen: int = 0
-
-    @property
-    def exit_code(self) -> ExitCode:
-        """WRONG: one runs without an effective shim, or there is none. INCOMPLETE: one could not be looked
-        at."""
-        live = [process for process in self.processes if process.problem != ENDED]
-        if not live or any(process.mapped is not None and not process.effective for process in live):
-            return ExitCode.WRONG
-        if any(process.mapped is None for process in live):
-            return ExitCode.INCOMPLETE
-        return ExitCode.WELL
 
 
 def status(pid: int | None = None, name: str | None = None, timeout: float = TIMEOUT_SECONDS) -> Survey:

@@ -6,10 +6,10 @@ import textwrap
 from collections.abc import Iterator, Sequence
 from pathlib import Path
 
-from nlinkshim.engines.verify.judge import LEFT_AT_0, Sample, Verdict, plural
+from nlinkshim.engines.verify.judge import plural
 from nlinkshim.engines.verify.notes import Note
 from nlinkshim.engines.verify.options import Options
-from nlinkshim.engines.verify.result import MountResult
+from nlinkshim.engines.verify.result import LEFT_AT_0, MountResult, Sample, Verdict
 from nlinkshim.output.table import as_table
 from nlinkshim.output.text import printable
 

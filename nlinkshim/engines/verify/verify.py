@@ -10,9 +10,9 @@ from pathlib import Path
 from typing import Any
 
 from nlinkshim import arguments
-from nlinkshim.engines.verify.judge import Facts, Walk, judge
+from nlinkshim.engines.verify.judge import Facts, Walk, judge, result_of
 from nlinkshim.engines.verify.options import Options
-from nlinkshim.engines.verify.result import MountResult, result_of
+from nlinkshim.engines.verify.result import MountResult
 from nlinkshim.engines.verify.supervise import Progress, walk_under_shim
 from nlinkshim.errors import IncompleteError, UsageError
 from nlinkshim.mounts.illness import NO_FOLDER
