@@ -32,7 +32,7 @@ VALID = (
 DECLARED = """
 struct {
     char magic[8]; unsigned layout, size; char version[32]; unsigned configured, kind, directory, word_size;
-    unsigned long counters[3]; char scope[4096];
+    unsigned long own[2], shared, last; char scope[4096];
 } nlinkshim_state = {
 """
 
@@ -40,7 +40,7 @@ FAKES = {
     "garbage": ("char nlinkshim_state[5000] = {1, 2, 3};", "no state"),
     "too small": ("char nlinkshim_state[16] = " + f'"{MAGIC.decode()}";', "no state"),
     "a function": ("void nlinkshim_state(void) {}", "no state"),
-    "another layout": (DECLARED + VALID + ".layout = 2, };", "layout 2"),
+    "another layout": (DECLARED + VALID + ".layout = 1, };", "layout 1"),
     "no version": (DECLARED + VALID + "};", "damaged"),
     "an endless version": (DECLARED + VALID + ".version = {[0 ... 31] = 'x'}, };", "damaged"),
     "escapes in the version": (DECLARED + VALID + r'.version = "\x1b[2J", };', "damaged"),
@@ -51,6 +51,10 @@ FAKES = {
     "words of another size": (
         DECLARED + VALID + '.version = "0.1.0", .word_size = 2, };',
         "damaged",
+    ),
+    "counters elsewhere": (
+        DECLARED + VALID + '.version = "0.1.0", .scope = "fuse", .configured = 1, .shared = 0x1000, };',
+        "not where it says",
     ),
     "never initialised": (
         DECLARED + VALID + '.version = "0.1.0", .scope = "fuse", };',

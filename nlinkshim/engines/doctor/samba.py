@@ -65,10 +65,8 @@ def smbd_running(context: Context) -> Iterator[Answer]:
     survey = status(name="smbd")
     live = survey.processes
     if survey.exit_code == ExitCode.WELL:
-        total = sum(process.corrected or 0 for process in live)
-        yield passed(
-            "smbd processes", f"{len(live)} run under the shim; {total:,} link counts corrected so far"
-        )
+        corrected = f"{survey.corrected:,} link counts corrected so far"
+        yield passed("smbd processes", f"{len(live)} run under the shim; {corrected}")
         return
     bare = [process for process in live if process.mapped is not None and not process.effective]
     if bare:

@@ -31,7 +31,9 @@ def as_text(survey: Survey, before: Survey | None = None) -> str:
     rows: list[tuple[str, ...]] = []
     colours = []
     ordered = list(tree(survey.processes))
+    heads: dict[int, int] = {}  # the first process shown of each family
     for depth, process in ordered:
+        head = process.pid if process.family is None else heads.setdefault(process.family, process.pid)
         word, colour = _state(process)
         colours.append(colour)
         rows.append(
@@ -41,8 +43,8 @@ def as_text(survey: Survey, before: Survey | None = None) -> str:
                 word,
                 process.shim_version or "-",
                 printable(process.scope or "-"),
-                _counter("corrected", process, earlier),
-                _counter("left_alone", process, earlier),
+                _counter("corrected", process, earlier, head),
+                _counter("left_alone", process, earlier, head),
             )
         )
     lines = [as_table(HEADS, rows, numbers=NUMBERS, colours=("SHIM", colours))]
@@ -85,7 +87,9 @@ def _state(process: Process) -> tuple[str, str]:
     return ("ineffective" if process.mapped else "missing"), RED
 
 
-def _counter(name: str, process: Process, earlier: Mapping[int, Process]) -> str:
+def _counter(name: str, process: Process, earlier: Mapping[int, Process], head: int) -> str:
+    if head != process.pid:
+        return f"with {head}"
     value = getattr(process, name)
     if value is None:
         return "-"

@@ -15,7 +15,8 @@ class Process:
 
     `mapped` is None where that could not be seen; `problem` then says why. `effective`: the shim is loaded,
     in front of libc, and switched on. `shim_path` is as the process sees it. Counters are None where they
-    cannot be read.
+    cannot be read. Processes of one `family` share theirs: a process that loaded the shim and all that it
+    forked, with those that have ended. None: the counters are its own.
     """
 
     pid: int
@@ -28,6 +29,7 @@ class Process:
     scope: str | None = None
     corrected: int | None = None
     left_alone: int | None = None
+    family: int | None = None
     problem: str | None = None
 
 
@@ -38,6 +40,13 @@ class Survey:
 
     processes: tuple[Process, ...]
     unseen: int = 0
+
+    @property
+    def corrected(self) -> int:
+        """Link counts, of all these processes and what they share counters with; each family counts once."""
+        alone = [process.corrected or 0 for process in self.processes if process.family is None]
+        families = {p.family: p.corrected or 0 for p in self.processes if p.family is not None}
+        return sum(alone) + sum(families.values())
 
     @property
     def exit_code(self) -> ExitCode:
