@@ -14,6 +14,7 @@ if TYPE_CHECKING:
     from nlinkshim.engines.status.status import status as status
     from nlinkshim.engines.verify.options import Options as Options
     from nlinkshim.engines.verify.verify import verify as verify
+    from nlinkshim.engines.watch.watch import watch as watch
     from nlinkshim.errors import ExitCode as ExitCode
     from nlinkshim.errors import NlinkshimError as NlinkshimError
     from nlinkshim.errors import UsageError as UsageError
@@ -36,6 +37,7 @@ _HOMES = {
     "shim_path": "nlinkshim.shim.preload",
     "status": "nlinkshim.engines.status.status",
     "verify": "nlinkshim.engines.verify.verify",
+    "watch": "nlinkshim.engines.watch.watch",
 }
 
 __all__ = list(_HOMES)

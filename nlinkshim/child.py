@@ -49,14 +49,10 @@ class Child:
         """
         import subprocess
 
-        home = str(Path(__file__).parent.parent)
-        code = (
-            f"import sys; sys.path.append({home!r}); from nlinkshim.child import serve; serve({self.task!r})"
-        )
         # Into a file and not a pipe: one more stream to wait for, and a loader may write at any time.
         with open(nameless_file("nlinkshim-stderr"), "w+b") as errors:
             process = subprocess.Popen(
-                [sys.executable, "-I", "-S", "-c", code],
+                python(f"from nlinkshim.child import serve; serve({self.task!r})"),
                 stdin=subprocess.PIPE,
                 stdout=subprocess.PIPE,
                 stderr=errors,
@@ -91,6 +87,13 @@ class Child:
                 return
             yield value
         raise DiedError(f"the child process ended early ({_ending(process)})")
+
+
+def python(code: str) -> list[str]:
+    """The command line of a Python that runs `code`, has this package, and starts fast: without site
+    packages."""
+    home = str(Path(__file__).parent.parent)
+    return [sys.executable, "-I", "-S", "-c", f"import sys; sys.path.append({home!r}); {code}"]
 
 
 def _lines(descriptor: int, timeout: float) -> Iterator[bytes]:

@@ -50,8 +50,8 @@ function _shtab_nlinkshim_using
   test "$_shtab_nlinkshim_cmdpath" = "$argv"
 end
 
-set -g _shtab_nlinkshim_commands verify audit install path env run status doctor generate demo help
-set -g _shtab_nlinkshim_opts_with_value --base --base-kind --beside --client-cidrs --client-path --config --consumer --consumer-image --container-port --cpu-request --encryption --exclude --for --format --jobs --machine --max-entries --memory-limit --memory-request --min-protocol --mount-path --mount-wait --name --namespace --node-selector --out --pid --port --python-image --registry --root --sample --scope --sentinel --server-command --server-image --service --service-address --shares --shim --tag --timeout --user --users --watch --wheels
+set -g _shtab_nlinkshim_commands verify audit install path env run status doctor watch generate demo help
+set -g _shtab_nlinkshim_opts_with_value --base --base-kind --beside --client-cidrs --client-path --config --consumer --consumer-image --container-port --cpu-request --duration --encryption --exclude --file --folder --for --format --hang --interval --jobs --listen --machine --max-entries --memory-limit --memory-request --min-protocol --mount-path --mount-wait --name --namespace --node-selector --on-down --on-up --out --pid --port --python-image --registry --root --rto --sample --scope --sentinel --server-command --server-image --service --service-address --shares --shim --tag --textfile --timeout --user --users --watch --wheels
 
 complete -c nlinkshim -e
 complete -c nlinkshim -f
@@ -108,6 +108,21 @@ complete -c nlinkshim -n '_shtab_nlinkshim_using doctor' -l user -x -d 'who is t
 complete -c nlinkshim -n '_shtab_nlinkshim_using doctor' -l timeout -x -d 'how long a call on the mount may take before it counts as hung (default 10)'
 complete -c nlinkshim -n '_shtab_nlinkshim_using doctor' -l format -xka "text json" -d 'json: schema nlinkshim.doctor/1'
 complete -c nlinkshim -n '_shtab_nlinkshim_using doctor; and test $_shtab_nlinkshim_npos -eq 0' -ka "(__fish_complete_path (commandline -ct))" -d 'a mount, or a folder of one'
+complete -c nlinkshim -n '_shtab_nlinkshim_using; and test $_shtab_nlinkshim_npos -eq 0' -a watch -d 'look at a mount every second, and tell how long it was gone'
+complete -c nlinkshim -n '_shtab_nlinkshim_using watch' -s h -l help -d 'show this help message and exit'
+complete -c nlinkshim -n '_shtab_nlinkshim_using watch' -l sentinel -x -d 'an entry that each PATH must have; a file'"'"'s data is read'
+complete -c nlinkshim -n '_shtab_nlinkshim_using watch' -l folder -xka "(__fish_complete_directories)" -d 'a folder to keep open and to list'
+complete -c nlinkshim -n '_shtab_nlinkshim_using watch' -l file -xka "(__fish_complete_path (commandline -ct))" -d 'a file to keep open and to read'
+complete -c nlinkshim -n '_shtab_nlinkshim_using watch' -l interval -x -d 'between looks (default 1s)'
+complete -c nlinkshim -n '_shtab_nlinkshim_using watch' -l hang -x -d 'how long a call may take before it counts as hung (default 2s)'
+complete -c nlinkshim -n '_shtab_nlinkshim_using watch' -l rto -x -d 'how long an outage may last'
+complete -c nlinkshim -n '_shtab_nlinkshim_using watch' -l duration -x -d 'how long to watch (default: until Ctrl-C)'
+complete -c nlinkshim -n '_shtab_nlinkshim_using watch' -l on-down -x -d 'for sh, when an outage begins; see docs/watch.md'
+complete -c nlinkshim -n '_shtab_nlinkshim_using watch' -l on-up -x -d 'for sh, when it ends'
+complete -c nlinkshim -n '_shtab_nlinkshim_using watch' -l textfile -xka "(__fish_complete_path (commandline -ct))" -d 'keep the counts there, for Prometheus'"'"'s node_exporter'
+complete -c nlinkshim -n '_shtab_nlinkshim_using watch' -l listen -x -d 'answer Prometheus at /metrics (default address: all)'
+complete -c nlinkshim -n '_shtab_nlinkshim_using watch' -l format -xka "text json" -d 'json: schema nlinkshim.watch/1'
+complete -c nlinkshim -n '_shtab_nlinkshim_using watch; and test $_shtab_nlinkshim_npos -ge 0' -ka "(__fish_complete_path (commandline -ct))" -d 'a mount'
 complete -c nlinkshim -n '_shtab_nlinkshim_using; and test $_shtab_nlinkshim_npos -eq 0' -a generate -d 'write a Samba container, and compose or Kubernetes around it'
 complete -c nlinkshim -n '_shtab_nlinkshim_using generate' -s h -l help -d 'show this help message and exit'
 complete -c nlinkshim -n '_shtab_nlinkshim_using generate' -l out -xka "(__fish_complete_directories)" -d 'the folder to write into'

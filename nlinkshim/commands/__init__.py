@@ -27,6 +27,7 @@ COMMANDS = {
     "run": "run a command under the shim",
     "status": "show which live processes have the shim, and whether it works there",
     "doctor": "check the host around a mount; each finding comes with its remedy",
+    "watch": "look at a mount every second, and tell how long it was gone",
     "generate": "write a Samba container, and compose or Kubernetes around it",
     "demo": "see the problem and the cure on a small FUSE mount of its own",
     "help": "show the options of a command, or a page of the documentation",

@@ -111,12 +111,18 @@ def visible_mount(path: str | os.PathLike[str]) -> Mount | None:
         descriptor = os.open(path, os.O_PATH | os.O_CLOEXEC)
     except OSError:
         return None
+    try:
+        return open_mount(descriptor)
+    finally:
+        os.close(descriptor)
+
+
+def open_mount(descriptor: int) -> Mount | None:
+    """The mount that an open file is on; None where /proc does not tell."""
     try:  # while the descriptor is open, nothing else gets its mount's id
         return mount_with_id(read_mounts(), _mount_id(descriptor))
     except (OSError, ValueError):
         return None
-    finally:
-        os.close(descriptor)
 
 
 def _mount_id(descriptor: int) -> int:

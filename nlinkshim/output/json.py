@@ -1,4 +1,4 @@
-"""JSON reports: one document, with the name and version of its schema."""
+"""JSON reports: a document, or a line each, with the name and version of its schema."""
 
 from __future__ import annotations
 
@@ -16,9 +16,18 @@ def document(schema: str, **content: Any) -> str:
     names it), each such byte is written as \\xNN; and where there is any, `bytes` has them all exactly: by
     JSON pointer (RFC 6901), in base64.
     """
+    return json.dumps(_whole(schema, content), indent=2)
+
+
+def line(schema: str, **content: Any) -> str:
+    """The same on one line, for a report that is told piece by piece."""
+    return json.dumps(_whole(schema, content))
+
+
+def _whole(schema: str, content: dict[str, Any]) -> dict[str, Any]:
     exact: dict[str, str] = {}
     whole = _unicode({"schema": schema, "version": __version__, **content}, "", exact)
-    return json.dumps({**whole, "bytes": exact} if exact else whole, indent=2)
+    return {**whole, "bytes": exact} if exact else whole
 
 
 def _unicode(value: Any, pointer: str, exact: dict[str, str]) -> Any:

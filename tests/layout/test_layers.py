@@ -20,7 +20,7 @@ LAYERS = (
     ("_version", "_walker", "errors", "nameless", "smbd"),
     ("arguments", "child", "elf", "guard", "output", "rootfs", "smb_names"),
     ("mounts", "shim"),
-    ("engines.audit", "engines.generate", "engines.status", "engines.verify"),
+    ("engines.audit", "engines.generate", "engines.status", "engines.verify", "engines.watch"),
     ("engines.demo", "engines.doctor", "engines.install"),
     ("", "commands"),
     ("__main__",),

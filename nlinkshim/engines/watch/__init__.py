@@ -1,0 +1,1 @@
+"""watch: how long a mount is gone, seen from its consumers' side."""

@@ -1,0 +1,124 @@
+"""watch itself: looks at each path in turn, and tells of outages as they begin and end."""
+
+from __future__ import annotations
+
+import os
+import selectors
+import time
+from collections.abc import Callable, Iterator, Sequence
+from typing import Any
+
+from nlinkshim import arguments
+from nlinkshim.engines.watch.cause import cause_of
+from nlinkshim.engines.watch.outages import Outages
+from nlinkshim.engines.watch.result import Event, Summary
+from nlinkshim.engines.watch.subject import Subject
+from nlinkshim.errors import UsageError
+
+INTERVAL, HANG_SECONDS = 1.0, 2.0
+LONGEST_WAIT = 5.0  # s; so often `each` is called at least
+
+
+class Watch:
+    """A watch of some paths. Iterate over it for its events; it goes on until `duration` is over, or until it
+    is closed."""
+
+    def __init__(
+        self,
+        paths: Sequence[tuple[str, str]],
+        sentinel: str | None,
+        interval: float,
+        hang: float,
+        rto: float | None,
+        duration: float | None,
+        each: Callable[[], None],
+    ) -> None:
+        offset = time.time() - time.monotonic()
+        self._subjects = [
+            Subject(Outages(path, what, rto, offset, cause_of), sentinel, hang, interval)
+            for what, path in paths
+        ]
+        self._end = float("inf") if duration is None else time.monotonic() + duration
+        self._each = each
+
+    @property
+    def summaries(self) -> list[Summary]:
+        """What was counted so far, a row for each path. Any thread may ask."""
+        now = time.monotonic()
+        return [subject.outages.summary(now) for subject in self._subjects]
+
+    def __iter__(self) -> Iterator[Event]:
+        """Raises:
+        IncompleteError: no child process can be started.
+        """
+        try:
+            yield from self._events()
+        finally:
+            for subject in self._subjects:
+                subject.end()
+
+    def _events(self) -> Iterator[Event]:
+        with selectors.DefaultSelector() as waiting:
+            while (now := time.monotonic()) < self._end:
+                for subject in self._subjects:
+                    if now >= subject.next_time():
+                        yield from subject.turn(now)
+                self._listen(waiting)
+                until = min(
+                    [self._end, now + LONGEST_WAIT, *(subject.next_time() for subject in self._subjects)]
+                )
+                for key, _ in waiting.select(max(until - time.monotonic(), 0)):
+                    yield from key.data.heard(key.data.worker)
+                self._each()
+        for subject in self._subjects:
+            yield from subject.outages.end(time.monotonic())
+
+    def _listen(self, waiting: selectors.BaseSelector) -> None:
+        """Children come and go."""
+        wanted: dict[int, Any] = {s.worker.fileno(): s for s in self._subjects if s.worker is not None}
+        for key in list(waiting.get_map().values()):
+            if wanted.get(key.fd) is not key.data:
+                waiting.unregister(key.fd)
+        for descriptor, subject in wanted.items():
+            if descriptor not in waiting.get_map():
+                waiting.register(descriptor, selectors.EVENT_READ, subject)
+
+
+def watch(
+    paths: str | os.PathLike[str] | Sequence[str | os.PathLike[str]] = (),
+    *,
+    sentinel: str | None = None,
+    folders: Sequence[str | os.PathLike[str]] = (),
+    files: Sequence[str | os.PathLike[str]] = (),
+    interval: float = INTERVAL,
+    hang: float = HANG_SECONDS,
+    rto: float | None = None,
+    duration: float | None = None,
+    each: Callable[[], None] = lambda: None,
+) -> Watch:
+    """Watch mounts (`paths`), and `folders` and `files` that are kept open. Times are in seconds.
+
+    `sentinel` is the name of an entry that each of `paths` must have. A call that takes longer than `hang`
+    counts as hung; an outage longer than `rto` as too long. `each` is called whenever one of them was
+    looked at.
+
+    Raises:
+        UsageError: an argument is of another type or out of range, or there is nothing to watch.
+    """
+    given = [paths] if isinstance(paths, str | os.PathLike) else paths
+    subjects = [
+        *(("mount", arguments.path_text("paths", path)) for path in given),
+        *(("folder", arguments.path_text("folders", path)) for path in folders),
+        *(("file", arguments.path_text("files", path)) for path in files),
+    ]
+    if not subjects:
+        raise UsageError("give at least one path to watch")
+    if sentinel is not None and (not arguments.text("sentinel", sentinel) or "\0" in sentinel):
+        raise UsageError("sentinel: give the name of an entry of the mount")
+    arguments.seconds("interval", interval)
+    arguments.seconds("hang", hang)
+    if rto is not None:
+        arguments.seconds("rto", rto)
+    if duration is not None:
+        arguments.seconds("duration", duration)
+    return Watch(subjects, sentinel, interval, hang, rto, duration, each)
