@@ -48,7 +48,7 @@ def run(arguments: argparse.Namespace) -> int:
     results, codes = [], []
     for program in arguments.programs:
         try:
-            result = audit(program, arguments.root, arguments.shim)
+            result = audit(program, root=arguments.root, shim=arguments.shim)
         except (UsageError, IncompleteError) as error:
             tell(error)
             codes.append(error.exit_code)

@@ -45,7 +45,7 @@ def run(arguments: argparse.Namespace) -> int:
     if arguments.pid is not None and arguments.pid < 1:
         raise UsageError(f"--pid {arguments.pid}: give the number of a process")
     if arguments.watch is None:
-        survey = status(arguments.pid, arguments.name)
+        survey = status(pid=arguments.pid, name=arguments.name)
         if text := _shown(survey, None, arguments):
             print(text)
         _explain(survey, arguments)
@@ -58,7 +58,7 @@ def _watch(arguments: argparse.Namespace) -> int:
     survey = before = None
     try:
         while True:
-            survey = status(arguments.pid, arguments.name)
+            survey = status(pid=arguments.pid, name=arguments.name)
             if sys.stdout.isatty():
                 print(CLEAR_SCREEN, end="")
             print(_shown(survey, before, arguments), flush=True)

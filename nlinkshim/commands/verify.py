@@ -82,9 +82,9 @@ def run(arguments: argparse.Namespace) -> int:
         plain=arguments.plain,
     )
     with _progress_bar() as progress:
-        results = verify(arguments.paths, options, progress)
+        results = verify(arguments.paths, options=options, progress=progress)
     if arguments.format == "json":
-        print(as_json(results, options, options.shim or shim_path()))
+        print(as_json(results, options, arguments.shim or shim_path()))
     else:
         print(as_text(results))
     return max(result.exit_code for result in results)

@@ -342,7 +342,7 @@ PEAK = """
 import re, resource, sys, nlinkshim
 from nlinkshim.engines.verify.options import Options
 for entries in (2000, 0):
-    nlinkshim.verify([sys.argv[1]], Options(max_entries=entries))
+    nlinkshim.verify([sys.argv[1]], options=Options(max_entries=entries))
     print(resource.getrusage(resource.RUSAGE_CHILDREN).ru_maxrss)  # KiB
 print(re.search(r"VmHWM:\\s+(\\d+) kB", open("/proc/self/status").read())[1])
 """

@@ -37,7 +37,7 @@ def demo(say: Say = print) -> list[MountResult]:
         say(_indented(_look(mount, preload_environment(scope="fuse"))))
         _serve(mount, Path(folder) / "samba", say)
         say("\nWhat verify says without the shim's work (scope off), and with it:\n")
-        return [verify([mount], Options(scope=scope))[0] for scope in ("off", "fuse")]
+        return [verify([mount], options=Options(scope=scope))[0] for scope in ("off", "fuse")]
 
 
 def shows_the_cure(results: list[MountResult]) -> bool:
