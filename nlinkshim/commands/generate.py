@@ -57,7 +57,7 @@ def run(arguments: argparse.Namespace) -> int:
         print(as_toml(settings, header, settings.wheels), end="")
         return ExitCode.WELL
     if arguments.target is None or arguments.out is None:
-        raise UsageError("expected a target and --out DIR, such as: nlinkshim generate container --out dfs")
+        raise UsageError("expected a target and --out DIR, such as: `nlinkshim generate container --out dfs`")
     if arguments.check:
         differences = check_generated(arguments.target, arguments.out, settings=settings)
         for line in differences:

@@ -18,6 +18,7 @@ from nlinkshim.engines.status.report import SCHEMA, as_json, as_text
 from nlinkshim.engines.status.result import Survey
 from nlinkshim.engines.status.status import status
 from nlinkshim.errors import UsageError
+from nlinkshim.output.lines import columns
 from nlinkshim.output.text import tell
 
 CLEAR_SCREEN = "\x1b[H\x1b[2J"
@@ -71,7 +72,7 @@ def _watch(arguments: argparse.Namespace) -> int:
 
 
 def _shown(survey: Survey, before: Survey | None, arguments: argparse.Namespace) -> str:
-    return as_json(survey) if arguments.format == "json" else as_text(survey, before)
+    return as_json(survey) if arguments.format == "json" else as_text(survey, before, columns())
 
 
 def _explain(survey: Survey, arguments: argparse.Namespace) -> None:

@@ -55,7 +55,7 @@ def verify(
     options = options._replace(exclude=options.patterns)
     if not Path("/proc/self/mountinfo").exists():
         raise IncompleteError(
-            "there is no /proc, where the kernel lists the mounts: mount -t proc proc /proc"
+            "there is no /proc, where the kernel lists the mounts: `mount -t proc proc /proc`"
         )
     shim = shim_path() if options.shim is None else arguments.path("--shim", options.shim)
     check_machine(shim)
