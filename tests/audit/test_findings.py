@@ -118,7 +118,7 @@ def test_what_a_foreign_shim_may_have(image, aarch64_shim, monkeypatch):
     compiled(made, "-shared", "-fPIC", "-Wl,-soname,libx.so", source=definition)
     compiled(image / "/usr/bin/other", made, source=source)
     monkeypatch.setattr(engine, "shim_path", lambda: aarch64_shim)
-    result = engine.audit("/usr/bin/other", image.top)
+    result = engine.audit("/usr/bin/other", root=image.top)
     assert (result.verdict.exit_code, result.uncovered) == (0, ["__stat64_time64"])
     assert {finding.id for finding in result.findings} == {"foreign-machine", "coverage-unknown"}
 

@@ -26,6 +26,7 @@ _MAX_SCRIPTS = 4  # as the kernel
 
 def audit(
     program: str | os.PathLike[str],
+    *,
     root: str | os.PathLike[str] = "/",
     shim: str | os.PathLike[str] | None = None,
 ) -> ProgramAudit:
@@ -38,6 +39,13 @@ def audit(
         UsageError: there is no such program, `root` is no folder, or an argument is no path.
         IncompleteError: it cannot be read.
         NotLoadedError: there is no shim, or `shim` is none.
+
+    Example:
+        >>> audited = nlinkshim.audit("/usr/sbin/smbd")
+        >>> audited.verdict is nlinkshim.AuditVerdict.REACHABLE, audited.uncovered
+        (True, [])
+        >>> [finding.id for finding in audited.findings if finding.severity is nlinkshim.Severity.ERROR]
+        []
     """
     given = arguments.path_text("program", program)
     inside = RootFs(arguments.path("root", root))

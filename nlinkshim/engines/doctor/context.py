@@ -114,7 +114,7 @@ class Context:
 
         options = Options(max_entries=VERIFIED, jobs=8, timeout=self.timeout)
         try:
-            (result,) = verify([path], options)
+            (result,) = verify([path], options=options)
         except NlinkshimError as error:
             return error
         return result
