@@ -6,6 +6,8 @@
 #include <stdint.h>
 #include <string.h>
 
+enum { LISTING_SIZE = 32 * 1024 }; /* bytes read at a time */
+
 /* linux_dirent64 */
 struct record {
     uint64_t inode;

@@ -16,7 +16,7 @@ struct folder {
     unsigned references;
     int fd;
     struct gone *gone; /* NULL: every name was there */
-    char path[]; /* relative to the root */
+    char path[];       /* relative to the root */
 };
 
 struct work {
