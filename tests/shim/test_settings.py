@@ -2,8 +2,12 @@
 
 from __future__ import annotations
 
+import contextlib
 import json
+import os
 import re
+import socket
+import subprocess
 
 import pytest
 from harness import processes
@@ -12,7 +16,6 @@ from harness.probe import Probe
 
 BAD_SCOPES = {
     "a word": "everything",
-    "empty": "",
     "relative": "mnt/dfs",
     "relative second": "/mnt/dfs:mnt/other",
     "mixed": "fuse:/mnt",
@@ -71,7 +74,7 @@ def test_a_bad_scope_is_named_once_and_the_default_holds(
     assert len(text) < 600
 
 
-@pytest.mark.parametrize("value", ["0", "3", "", "two", "22", "-1", "1 "])
+@pytest.mark.parametrize("value", ["0", "3", "two", "22", "-1", "1 "])
 def test_a_bad_directory_count_is_named_once_and_the_default_holds(
     value: str, the_probe: Probe, lying_mount, shim: Shim
 ):
@@ -79,6 +82,35 @@ def test_a_bad_directory_count_is_named_once_and_the_default_holds(
     assert counts == ["2", "1", "1"]
     assert text.count("\n") == 1
     assert text.startswith("nlinkshim: NLINKSHIM_DIR_NLINK=")
+
+
+def test_an_empty_setting_is_none(each_probe: Probe, lying_mount, shim: Shim):
+    env = shim(NLINKSHIM_SCOPE="", NLINKSHIM_DIR_NLINK="")
+    assert look(each_probe, lying_mount, env) == (["2", "1", "1"], "")
+
+
+@pytest.mark.parametrize("stderr", ["broken pipe", "full pipe", "broken socket", "closed"])
+@pytest.mark.parametrize("setting", ["NLINKSHIM_VERBOSE", "NLINKSHIM_SCOPE"])
+def test_a_message_that_nobody_takes(stderr: str, setting: str, the_probe: Probe, lying_mount, shim: Shim):
+    """It neither ends the host, nor holds it up."""
+    ends = [end.detach() for end in socket.socketpair()] if "socket" in stderr else list(os.pipe())
+    if stderr == "full pipe":
+        os.set_blocking(ends[1], False)
+        with contextlib.suppress(BlockingIOError):
+            while True:
+                os.write(ends[1], bytes(4096))
+        os.set_blocking(ends[1], True)
+    else:
+        os.close(ends.pop(0))
+    command = the_probe.command("stat", lying_mount / "movies")
+    if stderr == "closed":
+        command = ["sh", "-c", 'exec "$@" 2>&-', "sh", *command]
+    done = subprocess.run(
+        command, env=shim(**{setting: "1"}), stdout=subprocess.PIPE, stderr=ends[-1], timeout=20, check=False
+    )
+    for end in ends:
+        os.close(end)
+    assert (done.returncode, done.stdout.split(b"\t")[4:5]) == (0, [b"2"])
 
 
 def test_names_that_only_begin_like_a_setting(the_probe: Probe, lying_mount, shim: Shim):
