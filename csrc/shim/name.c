@@ -10,14 +10,14 @@ enum { PROC = 1, DEV = 2 };
 
 #define IS_DIGIT(c) ((c) >= '0' && (c) <= '9')
 #define BIT(bits, condition) ((condition) ? (bits) : 0)
-#define LAST(c)                                                                                                      \
-    (BIT(ANY, (c) == '/' || (c) == '.') | BIT(CWD, (c) == 'd') | BIT(EXE, (c) == 'e') | BIT(STDIN, (c) == 'n') |     \
+#define LAST(c)                                                                                                        \
+    (BIT(ANY, (c) == '/' || (c) == '.') | BIT(CWD, (c) == 'd') | BIT(EXE, (c) == 'e') | BIT(STDIN, (c) == 'n') |       \
      BIT(STDERR, (c) == 'r') | BIT(ROOT_OR_STDOUT, (c) == 't') | BIT(DIGIT | NUMBER, IS_DIGIT(c))),
-#define LAST_BUT_ONE(c)                                                                                              \
-    (ANY | BIT(CWD, (c) == 'w') | BIT(EXE, (c) == 'x') | BIT(STDIN, (c) == 'i') | BIT(STDERR, (c) == 'r') |          \
+#define LAST_BUT_ONE(c)                                                                                                \
+    (ANY | BIT(CWD, (c) == 'w') | BIT(EXE, (c) == 'x') | BIT(STDIN, (c) == 'i') | BIT(STDERR, (c) == 'r') |            \
      BIT(ROOT_OR_STDOUT, (c) == 'o' || (c) == 'u') | BIT(DIGIT, (c) == '/') | BIT(NUMBER, IS_DIGIT(c))),
-#define LAST_BUT_TWO(c)                                                                                              \
-    (ANY | DIGIT | BIT(CWD, (c) == 'c') | BIT(EXE | STDERR, (c) == 'e') | BIT(STDIN, (c) == 'd') |                   \
+#define LAST_BUT_TWO(c)                                                                                                \
+    (ANY | DIGIT | BIT(CWD, (c) == 'c') | BIT(EXE | STDERR, (c) == 'e') | BIT(STDIN, (c) == 'd') |                     \
      BIT(ROOT_OR_STDOUT, (c) == 'o') | BIT(NUMBER, (c) == '/' || IS_DIGIT(c))),
 #define SECOND(c) (BIT(ANY, (c) == '/' || (c) == '.') | BIT(PROC, (c) == 'p') | BIT(DEV, (c) == 'd')),
 #define THIRD(c) (ANY | BIT(PROC, (c) == 'r') | BIT(DEV, (c) == 'e')),
@@ -25,7 +25,9 @@ enum { PROC = 1, DEV = 2 };
 #define FOUR(X, c) X((c)) X((c) + 1) X((c) + 2) X((c) + 3)
 #define SIXTEEN(X, c) FOUR(X, c) FOUR(X, (c) + 4) FOUR(X, (c) + 8) FOUR(X, (c) + 12)
 #define SIXTY_FOUR(X, c) SIXTEEN(X, c) SIXTEEN(X, (c) + 16) SIXTEEN(X, (c) + 32) SIXTEEN(X, (c) + 48)
+/* clang-format off */
 #define EACH_LETTER(X) {SIXTY_FOUR(X, 0) SIXTY_FOUR(X, 64) SIXTY_FOUR(X, 128) SIXTY_FOUR(X, 192)}
+/* clang-format on */
 const struct name_letters name_letters = {
     EACH_LETTER(LAST), EACH_LETTER(LAST_BUT_ONE), EACH_LETTER(LAST_BUT_TWO), EACH_LETTER(SECOND), EACH_LETTER(THIRD),
 };
@@ -79,7 +81,8 @@ static const char *skip_address(const char *path)
 static bool is_range(const char *path)
 {
     const char *dash = skip_address(path), *end = *dash == '-' ? skip_address(dash + 1) : path;
-    return dash > path && end > dash + 3 && end[-1] == '0' && end[-2] == '0' && end[-3] == '0' && (!*end || *end == '/');
+    return dash > path && end > dash + 3 && end[-1] == '0' && end[-2] == '0' && end[-3] == '0' &&
+           (!*end || *end == '/');
 }
 
 static bool is_one_of(const char *path, const char (*names)[8], size_t count)

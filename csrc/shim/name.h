@@ -37,7 +37,8 @@ static inline bool name_is_plain(const char *path, const char *end)
 {
     const unsigned char *first = (const unsigned char *)path, *behind = (const unsigned char *)end;
     const struct name_letters *in = &name_letters;
-    if (__builtin_expect(behind >= first + 3, 1) && __builtin_expect(!(in->second[first[1]] & in->third[first[2]]), 1) &&
+    if (__builtin_expect(behind >= first + 3, 1) &&
+        __builtin_expect(!(in->second[first[1]] & in->third[first[2]]), 1) &&
         __builtin_expect(!(in->last[behind[-1]] & in->last_but_one[behind[-2]] & in->last_but_two[behind[-3]]), 1))
         return true;
     return name_is_plain_second_look(path, end);

@@ -18,7 +18,7 @@ enum {
     BATCH_BYTES = 4096, /* of names, terminated, one behind the other */
     BATCH_NAMES = 64,
     BATCH_NAMES_WHEN_IDLE = 8, /* threads wait for work: share it out more finely */
-    PACE_NAMES = 8, /* the time is taken this often */
+    PACE_NAMES = 8,            /* the time is taken this often */
     ALWAYS_CLOSELY = 16,
     CONVINCED = 64, /* this many wrong entries: further ones need less proof */
 };
@@ -43,8 +43,9 @@ static enum look check_entry(struct walk *walk, struct place place, const char *
     struct depth depth = {
         .fresh = closely || options->thorough,
         .entry_points = closely || options->every_entry_point,
-        .convinced = __atomic_load_n(&report->wrong, __ATOMIC_RELAXED) + __atomic_load_n(&report->left, __ATOMIC_RELAXED) >=
-                     CONVINCED,
+        .convinced =
+            __atomic_load_n(&report->wrong, __ATOMIC_RELAXED) + __atomic_load_n(&report->left, __ATOMIC_RELAXED) >=
+            CONVINCED,
         .directory_nlink = options->directory_nlink,
     };
     struct finding finding;
@@ -113,8 +114,7 @@ static void look_for_ghosts(struct worker *worker, struct folder *folder)
     char *listing = malloc(LISTING_SIZE);
     show_folder(worker->slot, folder->path);
     if (listing && (!stopped(walk) || walk->report->limited)) {
-        unsigned ghosts = gone_ghosts(folder->gone, folder->fd, listing, LISTING_SIZE, &first,
-                                      &worker->slot->ticks);
+        unsigned ghosts = gone_ghosts(folder->gone, folder->fd, listing, LISTING_SIZE, &first, &worker->slot->ticks);
         if (ghosts)
             tally_ghosts(&walk->tally, folder->path, first, ghosts);
     }

@@ -194,7 +194,11 @@ static void length_property(void)
 
 static void name_property(void)
 {
-    static const char *const pieces[] = {"/", "/", "/", ".", "..", "proc", "dev", "fd", "self", "5", "a", "stdin", "procs", "root", "cwd", "x.e", "12", "out", "stderr", "exe", "std", "\xff", "/proc/", "/dev/fd/", "/fd/", "map_files/", "7f2000-7f3000", "5000", "thread-self", "dev/"};
+    static const char *const pieces[] = {
+        "/",      "/",           "/",     ".",     "..",     "proc",     "dev",  "fd",         "self",
+        "5",      "a",           "stdin", "procs", "root",   "cwd",      "x.e",  "12",         "out",
+        "stderr", "exe",         "std",   "\xff",  "/proc/", "/dev/fd/", "/fd/", "map_files/", "7f2000-7f3000",
+        "5000",   "thread-self", "dev/"};
     char *path = RANDOM_TEXT(pieces, 9);
     int directory = (int)below(2);
     enum name_kind kind = name_kind(path, directory);
@@ -209,7 +213,8 @@ static void name_property(void)
     /* `..` behind a name may lead anywhere: tests/shim/test_truth.py asks the kernel about those. */
     const char *first = path + strspn(path, "./");
     int climbs_later = first && strstr(first, "..") != NULL;
-    if (path[0] == '/' && !climbs_later && (lies_in(plain, "/proc") || lies_in(plain, "/dev/fd")) && kind != NAME_DESCRIPTOR)
+    if (path[0] == '/' && !climbs_later && (lies_in(plain, "/proc") || lies_in(plain, "/dev/fd")) &&
+        kind != NAME_DESCRIPTOR)
         fail("'%s' is called ordinary", path);
     size_t end = length;
     while (end && path[end - 1] == '/')
