@@ -182,14 +182,16 @@ static int is_everyday(const char *path)
 static void length_property(void)
 {
     size_t before = below(20), length = below(100);
-    char *block = malloc(before + length + 1);
+    static char pages[2 * SMALLEST_PAGE] __attribute__((aligned(SMALLEST_PAGE)));
+    size_t reach = before + length + 1;
+    char *own = malloc(reach), *block = below(3) ? own : pages + SMALLEST_PAGE - below((unsigned)reach + 1);
     memset(block, 'x', before + length);
     block[before + length] = '\0';
     if (before)
         block[before - 1] = '\0';
     if (text_length(block + before) != length)
         fail("a length of %zu at %p is told as %zu", length, (void *)block, text_length(block + before));
-    free(block);
+    free(own);
 }
 
 static void name_property(void)
