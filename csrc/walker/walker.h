@@ -62,8 +62,8 @@ struct walk_sample {
 struct walk_note {
     uint64_t count; /* entries that lie so */
     uint64_t of;    /* entries that were looked at for it */
-    uint32_t
-        details; /* bits: for LOOKUP_DIFFERS what differs (see notes.c); for STATFS_FAILS the errno, 0: no answer */
+    /* Bits: for LOOKUP_DIFFERS what differs (see notes.c); for STATFS_FAILS the errno, 0: no answer. */
+    uint32_t details;
     uint32_t example_count;
     char examples[WALK_NOTE_EXAMPLES][WALK_PATH_SIZE];
 };
