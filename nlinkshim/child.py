@@ -15,6 +15,7 @@ from pathlib import Path
 from typing import IO, TYPE_CHECKING, Any, cast
 
 from nlinkshim.errors import IncompleteError
+from nlinkshim.nameless import nameless_file
 
 if TYPE_CHECKING:
     import subprocess
@@ -47,14 +48,13 @@ class Child:
         DiedError: the child ended by itself before the task was through.
         """
         import subprocess
-        import tempfile
 
         home = str(Path(__file__).parent.parent)
         code = (
             f"import sys; sys.path.append({home!r}); from nlinkshim.child import serve; serve({self.task!r})"
         )
         # Into a file and not a pipe: one more stream to wait for, and a loader may write at any time.
-        with tempfile.TemporaryFile() as errors:
+        with open(nameless_file("nlinkshim-stderr"), "w+b") as errors:
             process = subprocess.Popen(
                 [sys.executable, "-I", "-S", "-c", code],
                 stdin=subprocess.PIPE,

@@ -91,10 +91,23 @@ static int patched_statx(const struct asker *asker, const struct place *place, s
     return 0;
 }
 
+int statx_error(void)
+{
+    static int known = -1;
+    int error = __atomic_load_n(&known, __ATOMIC_RELAXED);
+    if (error < 0) {
+        /* No file is asked for: where the call exists it says so. */
+        syscall(SYS_statx, -1, NULL, 0, STATX_BASIC_STATS, NULL);
+        error = errno == EFAULT || errno == EBADF || errno == EINVAL ? 0 : failure();
+        __atomic_store_n(&known, error, __ATOMIC_RELAXED);
+    }
+    return error;
+}
+
 bool ask_by_statx(struct asker *asker, int flags)
 {
     *asker = (struct asker){.name = "statx", .patched = patched_statx, .raw = raw_statx, .flags = flags};
-    asker->function = dlsym(RTLD_DEFAULT, asker->name);
+    asker->function = statx_error() ? NULL : dlsym(RTLD_DEFAULT, asker->name);
     return asker->function != NULL;
 }
 
@@ -244,6 +257,9 @@ static int ask_nftw(const struct asker *asker, const struct place *place, struct
     return nftw(place->path, keep_first, 4, FTW_PHYS) == 1 ? 0 : failure();
 }
 
+/* fts and nftw look, open and look again. By descriptor the shim may ask for the path too, to prove that it is live. */
+enum { PASSES_OF_WALKS = 4, PASSES_OF_DESCRIPTORS = 2 };
+
 /* How each shape asks, and whether it asks about what a symbolic link leads to, and needs the path. */
 #define SHAPE_PATH ask_path, raw_by_path, true, true
 #define SHAPE_LINK ask_path, raw_by_path, false, true
@@ -279,6 +295,8 @@ bool ask_by_entry_point(size_t number, const struct place *place, mode_t mode, s
     bool unfit = (by_path && !place->path) || (follows && S_ISLNK(mode)) || (by_path && !follows && place->follow);
     *asker = (struct asker){.name = entry_points[number].name, .raw = entry_points[number].raw};
     *walks = asker->raw == raw_walk;
+    asker->passes = *walks ? PASSES_OF_WALKS : asker->raw == raw_by_fd ? PASSES_OF_DESCRIPTORS : by_path;
+    unfit |= asker->raw == raw_statx && statx_error();
     asker->function = entry_points[number].patched && !unfit ? dlsym(RTLD_DEFAULT, asker->name) : NULL;
     if (asker->function)
         asker->patched = entry_points[number].patched;

@@ -57,6 +57,7 @@ struct question {
     const struct asker *asker;
     const struct place *place;
     uint32_t directory_nlink;
+    uint32_t names; /* of the path */
     bool convinced;
     uint32_t unsteady; /* a bit a field that was seen to have several values */
     struct finding *finding;
@@ -67,6 +68,7 @@ static int ask(const struct question *question, bool raw, struct stat *st)
     const struct asker *asker = question->asker;
     uint64_t *ticks = question->place->ticks;
     memset(st, 0, sizeof *st);
+    __atomic_store_n(question->place->lookups, asker->passes * question->names, __ATOMIC_RELAXED);
     __atomic_store_n(ticks, *ticks + 1, __ATOMIC_RELAXED);
     return (raw ? asker->raw : asker->patched)(asker, question->place, st);
 }
@@ -245,12 +247,21 @@ static enum outcome look_by_all(struct question question, mode_t mode)
     return all;
 }
 
+uint32_t names_of(const char *path)
+{
+    uint32_t names = 1;
+    for (; path && *path; path++)
+        names += *path == '/';
+    return names;
+}
+
 enum outcome compare_entry(const struct place *place, struct depth depth, struct stat *raw, struct finding *finding)
 {
     struct finding further = {.problem = PROBLEM_NONE};
     struct question question = {
         .place = place,
         .directory_nlink = depth.directory_nlink,
+        .names = names_of(place->path),
         .convinced = depth.convinced,
         .finding = finding,
     };

@@ -32,6 +32,9 @@ struct depth {
 /* Fills `raw` with the first raw answer. */
 enum outcome compare_entry(const struct place *place, struct depth depth, struct stat *raw, struct finding *finding);
 
+/* How many names a path has. */
+uint32_t names_of(const char *path);
+
 /* How often a call is made whose failure may pass. */
 enum { RAW_TRIES = 3 };
 

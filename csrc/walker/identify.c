@@ -6,10 +6,12 @@
 #include <sys/prctl.h>
 
 #include "../shim/state.h"
+#include "ask.h"
 #include "walker.h"
 
 void walk_identify_shim(struct walk_report *report)
 {
+    report->stale_error = statx_error();
     const struct nlinkshim_state *found = dlsym(RTLD_DEFAULT, "nlinkshim_state");
     if (!found || memcmp(found->magic, STATE_MAGIC, sizeof found->magic) != 0 || found->layout != STATE_LAYOUT)
         return;

@@ -62,9 +62,15 @@ static bool excluded(const struct walk *walk, const char *folder, const char *na
     return false;
 }
 
+void look_tick_for(struct walk_slot *slot, uint32_t lookups)
+{
+    __atomic_store_n(&slot->lookups, lookups, __ATOMIC_RELAXED);
+    __atomic_store_n(&slot->ticks, slot->ticks + 1, __ATOMIC_RELAXED);
+}
+
 void look_tick(struct walk_slot *slot)
 {
-    __atomic_store_n(&slot->ticks, slot->ticks + 1, __ATOMIC_RELAXED);
+    look_tick_for(slot, 0);
 }
 
 void look_show_folder(struct walk_slot *slot, const char *path)
@@ -123,7 +129,7 @@ bool look_at(struct worker *worker, struct folder *folder, const char *name)
     copy_text(worker->slot->name, sizeof worker->slot->name, name);
     look_tick(worker->slot);
 
-    struct place place = {folder->fd, name, NULL, &worker->slot->ticks, 0};
+    struct place place = {folder->fd, name, NULL, &worker->slot->ticks, 0, &worker->slot->lookups};
     struct stat raw;
     enum look look = ELSEWHERE;
     if (!on_another_mount(walk, folder, name))

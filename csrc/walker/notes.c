@@ -7,6 +7,7 @@
 #include <sys/statfs.h>
 #include <time.h>
 
+#include "compare.h"
 #include "listing.h"
 #include "smb_name.h"
 #include "work.h"
@@ -133,6 +134,8 @@ static int ask_afresh(const struct place *place, struct stat *st)
     struct asker fresh;
     if (!ask_by_statx(&fresh, AT_STATX_FORCE_SYNC))
         return ENOSYS;
+    /* The names of the root's own path are of other file systems. */
+    __atomic_store_n(place->lookups, place->follow ? 0 : names_of(place->name), __ATOMIC_RELAXED);
     __atomic_store_n(place->ticks, *place->ticks + 1, __ATOMIC_RELAXED);
     return fresh.raw(&fresh, place, st);
 }
@@ -262,13 +265,13 @@ static void let_time_pass(const struct notes *notes, unsigned count, uint64_t *t
     } while (time(NULL) <= last);
 }
 
-static void ask_once_more(struct walk *walk, const struct waiting *waiting, uint64_t *ticks)
+static void ask_once_more(struct walk *walk, const struct waiting *waiting, struct walk_slot *slot)
 {
     struct stat later;
     const struct answers *answers = &waiting->answers;
-    struct place place = {walk->root_fd, waiting->path, NULL, ticks, 0};
+    struct place place = {walk->root_fd, waiting->path, NULL, &slot->ticks, 0, &slot->lookups};
     if (!*waiting->path)
-        place = (struct place){AT_FDCWD, walk->root_path, NULL, ticks, 1};
+        place = (struct place){AT_FDCWD, walk->root_path, NULL, &slot->ticks, 1, &slot->lookups};
     time_t asked = time(NULL);
     if (ask_afresh(&place, &later))
         return;
@@ -292,7 +295,8 @@ static void look_at_statfs(struct walk *walk)
 void notes_end(struct walk *walk)
 {
     struct walk_report *report = walk->report;
-    uint64_t *ticks = &report->slots[0].ticks;
+    struct walk_slot *slot = &report->slots[0];
+    uint64_t *ticks = &slot->ticks;
     if (!walk->notes)
         return;
     unsigned count = walk->notes->waiting < WAITING ? walk->notes->waiting : WAITING;
@@ -303,9 +307,10 @@ void notes_end(struct walk *walk)
         let_time_pass(walk->notes, count, ticks);
     for (unsigned i = 0; i < count; i++) {
         if (walk->notes->wait[i].path && alive)
-            ask_once_more(walk, &walk->notes->wait[i], ticks);
+            ask_once_more(walk, &walk->notes->wait[i], slot);
         free(walk->notes->wait[i].path);
     }
+    __atomic_store_n(&slot->lookups, 0, __ATOMIC_RELAXED);
     __atomic_store_n(ticks, *ticks + 1, __ATOMIC_RELAXED);
     if (alive)
         look_at_statfs(walk);

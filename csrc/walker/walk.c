@@ -147,7 +147,7 @@ static int open_folder(struct walk *walk, struct walk_slot *slot, const char *pa
     for (int try = 0; try < RAW_TRIES && fd < 0; try++) {
         if (try > 0 && error_is_final(errno))
             break;
-        look_tick(slot);
+        look_tick_for(slot, names_of(path));
         fd = openat(walk->root_fd, *path ? path : ".", O_RDONLY | O_DIRECTORY | O_NOFOLLOW | O_CLOEXEC);
         if (fd >= 0 && try > 0)
             ADD(walk->report->transient, try);
@@ -223,7 +223,7 @@ static int open_root(struct walk *walk)
 {
     struct stat raw;
     struct walk_report *report = walk->report;
-    struct place place = {AT_FDCWD, walk->root_path, NULL, &report->slots[0].ticks, 1};
+    struct place place = {AT_FDCWD, walk->root_path, NULL, &report->slots[0].ticks, 1, &report->slots[0].lookups};
     int found = find_place(walk->root_path, &report->root_path_is_literal), error = 0;
     if (found < 0)
         return errno;

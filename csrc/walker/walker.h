@@ -68,10 +68,12 @@ struct walk_note {
     char examples[WALK_NOTE_EXAMPLES][WALK_PATH_SIZE];
 };
 
-/* What one thread is doing: if `ticks` stands still, it hangs there. */
+/* What one thread is doing: if `ticks` stands still, it hangs there. `lookups` is how many names the call under way
+ * may look up at most, 0 for one: a slow daemon takes its time for each. */
 struct walk_slot {
     uint64_t ticks;
     uint32_t busy;
+    uint32_t lookups;
     char folder[WALK_PATH_SIZE]; /* relative to the root; "" is the root itself */
     char name[256];
 };
@@ -106,6 +108,7 @@ struct walk_report {
     uint64_t unread[WALK_ERRNOS]; /* the same by errno */
     uint64_t transient;           /* calls that failed, and worked when they were repeated */
     uint64_t closely;             /* looked at by all entry points, and asked afresh */
+    int32_t stale_error;          /* errno of statx, without which nothing can be asked afresh; 0: it answers */
     uint32_t limited;             /* max_entries was reached */
     int32_t dead_error;           /* errno of a dead connection: the walk ended there */
     int32_t first_error;          /* errno */
@@ -132,7 +135,7 @@ struct walk_report {
 /* Walk `root` and fill `report`. Returns when the walk is over; a call that hangs keeps it from returning. */
 void walk_run(struct walk_report *report, const char *root, const struct walk_options *options);
 
-/* What the loader put into this process: fills shim_version and shim_scope. */
+/* What this process has of the loader and the kernel: fills shim_version, shim_scope and stale_error. */
 void walk_identify_shim(struct walk_report *report);
 
 /* The NAME_* bits that hold for a name, 0: SMB carries it as it is. */

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import codecs
+import errno
 import gc
 import importlib
 import io
@@ -13,6 +15,7 @@ from nlinkshim._version import __version__
 from nlinkshim.arguments import guess
 from nlinkshim.commands._parser import EPILOG, Parser
 from nlinkshim.errors import ExitCode, NlinkshimError, UsageError
+from nlinkshim.output.text import as_it_came, discard, tell
 
 # One module a command, imported only if it is the one asked for: name, then a line for the overview.
 COMMANDS = {
@@ -91,28 +94,53 @@ def load(name: str) -> Command:
     return importlib.import_module(f"nlinkshim.commands.{name}")
 
 
+def _open_streams() -> None:
+    """Have all three standard streams, as cron and others do not give them: what is written to a closed one
+    is lost, and no other file gets its number. A program that takes this process's place finds it closed
+    again."""
+    while (spare := os.open(os.devnull, os.O_RDWR)) <= 2:
+        pass
+    os.close(spare)
+    sys.stdin = sys.stdin or open(os.devnull)  # noqa: SIM115  as long as the process lives
+    sys.stdout = sys.stdout or open(os.devnull, "w")  # noqa: SIM115
+    sys.stderr = sys.stderr or open(os.devnull, "w")  # noqa: SIM115
+
+
 def main(arguments: Sequence[str] | None = None) -> int:
     # A command leaves few cycles behind, and ends: looking for them is a tenth of the time verify starts in.
     gc.disable()
+    _open_streams()
     # A path's bytes that are no text go out as they came in, whatever the locale.
     if isinstance(sys.stdout, io.TextIOWrapper):
-        sys.stdout.reconfigure(errors="surrogateescape")
+        codecs.register_error("nlinkshim", as_it_came)
+        sys.stdout.reconfigure(errors="nlinkshim")
     try:
-        code = run(sys.argv[1:] if arguments is None else arguments)
+        code = _guarded(sys.argv[1:] if arguments is None else arguments)
         sys.stdout.flush()
         gc.freeze()
         return code
-    except NlinkshimError as error:
-        print(f"nlinkshim: {error}", file=sys.stderr)
-        return error.exit_code
-    except BrokenPipeError:
-        # The reader has enough (`| head`); keep the interpreter from complaining as it flushes at exit.
-        os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
+    except OSError as error:  # of the output
+        if not isinstance(error, BrokenPipeError):  # the reader has enough (`| head`)
+            tell(f"what was to be told cannot be written: {error.strerror}")
+        discard(sys.stdout)
         return ExitCode.INCOMPLETE
+
+
+_OF_WRITING = (errno.EPIPE, errno.ENOSPC, errno.EDQUOT, errno.EFBIG, errno.EIO)
+
+
+def _guarded(arguments: Sequence[str]) -> int:
+    try:
+        return run(arguments)
+    except NlinkshimError as error:
+        tell(error)
+        return error.exit_code
     except KeyboardInterrupt:
-        print("nlinkshim: interrupted", file=sys.stderr)
+        tell("interrupted")
         return ExitCode.INCOMPLETE
     except OSError as error:
+        if error.filename is None and error.errno in _OF_WRITING:
+            raise
         where = f"{error.filename}: " if error.filename else ""
-        print(f"nlinkshim: {where}{error.strerror or error}", file=sys.stderr)
+        tell(f"{where}{error.strerror or error}")
         return ExitCode.INCOMPLETE

@@ -14,6 +14,8 @@ from pathlib import Path
 from nlinkshim.commands._options import add_format, add_root
 from nlinkshim.engines.audit.audit import audit
 from nlinkshim.engines.audit.report import SCHEMA, as_json, as_text
+from nlinkshim.errors import IncompleteError, UsageError
+from nlinkshim.output.text import tell
 
 
 def add_arguments(parser: argparse.ArgumentParser) -> None:
@@ -36,6 +38,16 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
 
 
 def run(arguments: argparse.Namespace) -> int:
-    results = [audit(program, arguments.root, arguments.shim) for program in arguments.programs]
-    print(as_json(results) if arguments.format == "json" else as_text(results))
-    return max(result.verdict.exit_code for result in results)
+    results, codes = [], []
+    for program in arguments.programs:
+        try:
+            result = audit(program, arguments.root, arguments.shim)
+        except (UsageError, IncompleteError) as error:
+            tell(error)
+            codes.append(error.exit_code)
+        else:
+            results.append(result)
+            codes.append(result.verdict.exit_code)
+    if results:
+        print(as_json(results) if arguments.format == "json" else as_text(results))
+    return max(codes)

@@ -6,12 +6,13 @@ Preload it into smbd and what smbd starts, not into every process of a machine o
 from __future__ import annotations
 
 import argparse
-import shlex
+import os
 from pathlib import Path
 
 from nlinkshim.arguments import shown
 from nlinkshim.commands._options import add_scope
 from nlinkshim.errors import ExitCode, UsageError
+from nlinkshim.mounts.remedy import quote
 from nlinkshim.shim.preload import SCOPE, preload_environment
 
 
@@ -36,8 +37,13 @@ def run(arguments: argparse.Namespace) -> int:
     for name in ("LD_PRELOAD", *([SCOPE] if arguments.scope else [])):
         value = environment[name]
         if arguments.format == "systemd":
-            quoted = f"{name}={value}".replace("\\", "\\\\").replace('"', '\\"').replace("%", "%%")
-            print(f'Environment="{quoted}"')
+            print(f'Environment="{_quoted(name + "=" + value)}"')
         else:
-            print(f"export {name}={shlex.quote(value)}")
+            print(f"export {name}={quote(value)}")
     return ExitCode.WELL
+
+
+def _quoted(text: str) -> str:
+    """For the quotes of a unit file (systemd.syntax(7)), where a line end would end the setting."""
+    text = text.replace("\\", "\\\\").replace('"', '\\"').replace("%", "%%")
+    return "".join(c if c.isprintable() else "".join(f"\\x{b:02x}" for b in os.fsencode(c)) for c in text)

@@ -10,7 +10,6 @@ flag goes before it. nlinkshim help generate.md tells what they mean."""
 from __future__ import annotations
 
 import argparse
-import sys
 from pathlib import Path
 
 from nlinkshim._version import __version__
@@ -19,6 +18,7 @@ from nlinkshim.engines.generate.generate import generate
 from nlinkshim.engines.generate.settings import Settings, table
 from nlinkshim.engines.generate.toml import as_toml, read_toml
 from nlinkshim.errors import ExitCode, UsageError
+from nlinkshim.output.text import printable, tell
 
 
 def add_arguments(parser: argparse.ArgumentParser) -> None:
@@ -60,7 +60,7 @@ def run(arguments: argparse.Namespace) -> int:
         raise UsageError("expected a target and --out DIR, such as: nlinkshim generate container --out dfs")
     lines = generate(arguments.target, arguments.out, settings, force=arguments.force, check=arguments.check)
     for line in lines:
-        print(line)
+        print(printable(line))
     if not arguments.check:
-        print(f"nlinkshim: {arguments.out}/README.md tells how to go on", file=sys.stderr)
+        tell(f"{arguments.out}/README.md tells how to go on")
     return ExitCode.WRONG if arguments.check and lines else ExitCode.WELL

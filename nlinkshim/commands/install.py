@@ -7,13 +7,12 @@ this machine is proven by a process that loads it."""
 from __future__ import annotations
 
 import argparse
-import sys
 from pathlib import Path
 
 from nlinkshim.commands._options import add_root
 from nlinkshim.engines.install.install import install
 from nlinkshim.errors import ExitCode
-from nlinkshim.output.text import printable
+from nlinkshim.output.text import tell
 
 
 def add_arguments(parser: argparse.ArgumentParser) -> None:
@@ -40,8 +39,8 @@ def run(arguments: argparse.Namespace) -> int:
     )
     if done.audit is not None:
         for finding in done.audit.grave:
-            print(f"nlinkshim: {printable(finding.object)}: {printable(finding.reason)}", file=sys.stderr)
+            tell(f"{finding.object}: {finding.reason}")
     if arguments.dry_run:
-        print("nlinkshim: dry run, nothing was written", file=sys.stderr)
+        tell("dry run, nothing was written")
     print(done.preload)
     return ExitCode.WELL

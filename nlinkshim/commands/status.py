@@ -17,6 +17,7 @@ from nlinkshim.commands._options import add_format
 from nlinkshim.engines.status.report import SCHEMA, as_json, as_text
 from nlinkshim.engines.status.status import Survey, status
 from nlinkshim.errors import UsageError
+from nlinkshim.output.text import tell
 
 CLEAR_SCREEN = "\x1b[H\x1b[2J"
 
@@ -81,8 +82,8 @@ def _explain(survey: Survey, arguments: argparse.Namespace) -> None:
             what = f"there is no process of the name {arguments.name}"
         else:
             what = "no process has the shim in it"
-        print(f"nlinkshim: {what}", file=sys.stderr)
+        tell(what)
     if survey.unseen:
         count = "1 process" if survey.unseen == 1 else f"{survey.unseen} processes"
         who = "this host's root may" if os.geteuid() == 0 else "run as root"
-        print(f"nlinkshim: {count} could not be looked at; {who}", file=sys.stderr)
+        tell(f"{count} could not be looked at; {who}")

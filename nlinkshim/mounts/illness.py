@@ -23,6 +23,73 @@ NO_FOLDER = {
     errno.ENOTDIR: "is not a folder; give a mount or a folder of it",
 }
 
+_SEE_FUSE = "see the log of the FUSE server"
+_SEE_KERNEL = "see the kernel's log"
+_BEHIND = (
+    "see what the FUSE server stands on (its network, its provider, its disk) and its log, then verify again"
+)
+_LINK = "mend the symbolic link: it leads back to itself"
+_MUST_ANSWER = "mend the FUSE server: it does without a call that every file system must answer"
+_NO_ROOM = "mend the FUSE server: it meets a value that it has no room for, such as a size, a time or a name"
+_FILES = "raise the limit of open files (sysctl fs.file-max), or give fewer --jobs"
+
+# errnos, and what to do: of a FUSE mount, of another one. What is in no row: see the logs.
+_ROWS: tuple[tuple[tuple[int, ...], str, str], ...] = (
+    (
+        (errno.EIO,),
+        "see the log of the FUSE server; if it has nothing, its answer was one that the kernel refuses (an"
+        " inode that changes its type, an attribute or a name that is none), so mend its getattr and lookup",
+        "see the kernel's log, and check the disk or the server behind it",
+    ),
+    ((errno.ENOSYS, errno.EOPNOTSUPP), _MUST_ANSWER, _SEE_KERNEL),
+    ((errno.ERANGE, errno.EOVERFLOW), _NO_ROOM, _SEE_KERNEL),
+    (
+        (errno.EINVAL,),
+        "mend the FUSE server: it takes a call that every file system gets for a wrong one",
+        _SEE_KERNEL,
+    ),
+    (
+        (errno.ENAMETOOLONG,),
+        "shorten the names where the files come from: 255 bytes are the most for a name in Linux, and many"
+        " FUSE servers take fewer",
+        "shorten the names: 255 bytes are the most for a name in Linux",
+    ),
+    ((errno.ELOOP,), _LINK, _LINK),
+    (
+        (errno.ENOMEM,),
+        "give the FUSE server, and this process, more memory, then verify again",
+        "give this process more memory",
+    ),
+    (
+        (errno.EMFILE,),
+        "raise the limit of open files (ulimit -n) here and for the FUSE server, or give fewer --jobs",
+        "raise the limit of open files (ulimit -n), or give fewer --jobs",
+    ),
+    ((errno.ENFILE,), _FILES, _FILES),
+    (
+        (
+            errno.ETIMEDOUT,
+            errno.EHOSTDOWN,
+            errno.EHOSTUNREACH,
+            errno.ENETDOWN,
+            errno.ENETUNREACH,
+            errno.ECONNREFUSED,
+            errno.ECONNRESET,
+            errno.EREMOTEIO,
+            errno.ENODEV,
+            errno.ENXIO,
+        ),
+        _BEHIND,
+        "see the server or the device behind it, and the kernel's log",
+    ),
+    (
+        (errno.EAGAIN, errno.EBUSY, errno.EINTR),
+        "the FUSE server could not just then: verify again, with fewer --jobs if it comes back",
+        _SEE_KERNEL,
+    ),
+)
+_ADVICE = {error: texts for errors, *texts in _ROWS for error in errors}
+
 
 class Kind(str, Enum):
     """One word for each illness."""
@@ -55,9 +122,10 @@ def of_error(error: int, mount: Mount | None, mounts: Sequence[Mount], user: int
         return Illness(Kind.DEAD, f"the FUSE daemon is gone ({said})", remedy)
     if error == errno.EACCES and mount is not None and is_closed(mount, user):
         return closed(mount, user)
+    remedy = Remedy(advice(error, mount, user))
     if error in REFUSED:
-        return Illness(Kind.REFUSED, f"uid {user} may not read it ({said})", let_in(mount, user))
-    return Illness(Kind.FAILING, f"the file system answers {said}", Remedy(see_log(mount)))
+        return Illness(Kind.REFUSED, f"uid {user} may not read it ({said})", remedy)
+    return Illness(Kind.FAILING, f"the file system answers {said}", remedy)
 
 
 def of_silence(seconds: float, where: str, mount: Mount | None, mounts: Sequence[Mount]) -> Illness:
@@ -89,15 +157,28 @@ def closed(mount: Mount, user: int) -> Illness:
     )
 
 
-def let_in(mount: Mount | None, user: int) -> Remedy:
-    """For a user who is refused, by what the kernel does not tell."""
+def advice(error: int, mount: Mount | None, user: int) -> str:
+    """What to do, in words. `user` is the uid that was answered so. For DEAD see remedy."""
+    is_fuse = mount is not None and mount.is_fuse
+    if error in REFUSED:
+        return _refused(is_fuse, user)
+    return _ADVICE.get(error, (f"{_SEE_FUSE}, then verify again", _SEE_KERNEL))[0 if is_fuse else 1]
+
+
+def _refused(is_fuse: bool, user: int) -> str:
+    """The kernel lets nobody into a FUSE mount of another user namespace but its own processes, allow_other
+    or not (fuse_allow_current_process); a server may refuse by itself."""
     if user != 0:
-        return Remedy("run as root, or as the user smbd serves as")
-    if mount is not None and mount.is_fuse:
-        return Remedy("even root is refused: see the log and the options of the FUSE server")
-    return Remedy("even root is refused: see who denies it (a container's limits, or a server's)")
+        return "run as root, or as the user smbd serves as"
+    if is_fuse:
+        return (
+            "if it was mounted in another user namespace (of a rootless container), verify inside that"
+            " container, and run smbd there, or let root mount it; else the FUSE server itself refuses: see"
+            " its log and its options (umask, uid, gid)"
+        )
+    return "even root is refused: see who denies it (a container's limits, or a server's)"
 
 
 def see_log(mount: Mount | None) -> str:
     """Where more is told of an error."""
-    return "see the log of the FUSE server" if mount is not None and mount.is_fuse else "see the kernel's log"
+    return _SEE_FUSE if mount is not None and mount.is_fuse else _SEE_KERNEL

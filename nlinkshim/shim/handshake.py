@@ -104,6 +104,7 @@ def confess(_: None) -> Iterator[dict[str, Any]]:
     import ctypes
     import os
 
+    from nlinkshim.nameless import nameless_file
     from nlinkshim.shim.state import SYMBOL, ShimState, StateError, parse_state, state_size
 
     word = ctypes.sizeof(ctypes.c_void_p)
@@ -119,7 +120,7 @@ def confess(_: None) -> Iterator[dict[str, Any]]:
 
     try:
         before = state()
-        unlinked = os.memfd_create("nlinkshim-handshake")
+        unlinked = nameless_file("nlinkshim-handshake")
         os.fstat(unlinked)
         after = state()
     except StateError:

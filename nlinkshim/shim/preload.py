@@ -6,6 +6,7 @@ import os
 from collections.abc import Mapping
 from pathlib import Path
 from typing import Literal
+from unicodedata import category
 
 from nlinkshim import arguments
 from nlinkshim.errors import NotLoadedError, UsageError
@@ -86,15 +87,16 @@ def check_machine(shim: Path) -> None:
 
 
 def check_nameable(path: str) -> None:
-    """Make sure that LD_PRELOAD can hold this path: white space and ':' would end it, and glibc takes '$' for
-    a token.
+    """Make sure that LD_PRELOAD can hold this path: white space and ':' would end it, glibc takes '$' for a
+    token, and who prints the line would send control characters to a terminal.
 
     Raises:
         UsageError: it cannot.
     """
-    if any(character.isspace() or character in ":$" for character in path):
+    if any(character.isspace() or character in ":$" or category(character) == "Cc" for character in path):
         raise UsageError(
-            f"LD_PRELOAD cannot name {path!r}: a space, ':' or '$' in it; install a copy elsewhere"
+            f"LD_PRELOAD cannot name {path!r}: a space, ':', '$' or control character in it; install a copy"
+            " elsewhere"
         )
 
 

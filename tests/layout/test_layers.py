@@ -17,7 +17,7 @@ PACKAGE = Path(nlinkshim.__file__).parent
 # A unit is a package or a module at the top, and each engine; "" is nlinkshim itself, the API. Inside a unit
 # everything may import everything; between units, only what is in a layer below.
 LAYERS = (
-    ("_version", "_walker", "errors", "smbd"),
+    ("_version", "_walker", "errors", "nameless", "smbd"),
     ("arguments", "child", "elf", "guard", "output", "rootfs", "smb_names"),
     ("mounts", "shim"),
     ("engines.audit", "engines.generate", "engines.status", "engines.verify"),

@@ -172,7 +172,10 @@ def test_a_mount_of_one_file(hostile, look, folder):
     (folder / "one").touch()
     with hostile("nlink=0", at=folder / "one", one_file=1, tree=Tree(folders=0)) as mount:
         told = look(mount.path)
+        doctor = nlinkshim("doctor", "--format", "json", mount.path)
     assert told.outcome == ("needed", 0)
+    by_id = {finding["id"]: finding["level"] for finding in doctor.document["findings"]}
+    assert (by_id["mount-alive"], by_id["link-counts"]) == ("PASS", "PASS")
     assert told.lies == (1, 1, 0)
     assert {sample["patched"] for sample in told.mount["samples"]} == {1}
 

@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import errno
 import os
+import stat
 import time
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass, field
@@ -26,6 +27,7 @@ if TYPE_CHECKING:
 
 VERIFIED = 1000  # entries looked at for link counts
 MAX_LINKS = 40  # that the kernel follows for one path
+A_FILE = -1  # what is listed there is a file
 LISTED = 100  # entries of a folder that are enough to know that it can be listed
 
 
@@ -57,6 +59,10 @@ class Look:
         mount, whose listing may be cached: some FUSE servers do without it. None: not known."""
         error = self.error("statfs")
         return error if error in DEAD else self.error("list")
+
+    @property
+    def is_file(self) -> bool:
+        return "list" in self.steps and self.steps["list"].value == A_FILE
 
     @property
     def alive(self) -> bool:
@@ -231,7 +237,7 @@ def _become(user: int) -> None:
 
 
 def follow_links(path: str) -> Iterator[str]:
-    """`path`, absolute, with one more of its symbolic links replaced each time, until none is left. Asks no
+    """`path`, absolute, after each of its names, symbolic links replaced as far as that one. Asks no
     FUSE daemon for the root of its mount (stat, and so os.path.realpath, does): its name is looked up above
     it, and readlink knows a folder by its type."""
     done, rest, links = "", path.split("/")[::-1], 0
@@ -244,12 +250,12 @@ def follow_links(path: str) -> Iterator[str]:
                 target = str(Path(f"{done}/{name}").readlink())
             except OSError:
                 done += f"/{name}"  # no link; what else is wrong the next steps say
-                continue
-            links += 1
-            if links > MAX_LINKS:
-                break
-            done = "" if target.startswith("/") else done
-            rest += target.split("/")[::-1]
+            else:
+                links += 1
+                if links > MAX_LINKS:
+                    break
+                done = "" if target.startswith("/") else done
+                rest += target.split("/")[::-1]
             yield "/".join([done, *rest[::-1]])
     yield done or "/"
 
@@ -276,8 +282,16 @@ def _statfs(path: str) -> None:
 
 
 def _list(path: str) -> int:
-    with os.scandir(path) as entries:
-        return sum(1 for _ in zip(range(LISTED), entries, strict=False))
+    """How many entries a folder has, up to LISTED; or A_FILE, of which the first byte was read."""
+    try:
+        with os.scandir(path) as entries:
+            return sum(1 for _ in zip(range(LISTED), entries, strict=False))
+    except NotADirectoryError:
+        if not stat.S_ISREG(os.stat(path).st_mode):  # noqa: PTH116
+            raise
+        with open(path, "rb", buffering=0) as file:
+            file.read(1)
+        return A_FILE
 
 
 # What is done on the path, in this order; resolve has more than one result.

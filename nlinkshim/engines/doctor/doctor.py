@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import errno
 import os
 import pwd
 from collections.abc import Iterator
@@ -48,6 +49,9 @@ def findings(
         for step in context.look.steps.values():
             if step.error in NO_FOLDER:
                 raise UsageError(f"{path}: {NO_FOLDER[step.error]}")
+        # A FUSE server may serve one file, mounted on a file.
+        if context.look.is_file and (context.mount is None or context.mount.path != context.real_path):
+            raise UsageError(f"{path}: {NO_FOLDER[errno.ENOTDIR]}")
     for check in CHECKS:
         for answer in check.run(context):
             yield Finding(check.id, **vars(answer))

@@ -5,6 +5,7 @@ Named tuples here and in what `verify` imports: dataclasses would double the tim
 
 from __future__ import annotations
 
+import errno
 import os
 from collections.abc import Callable, Mapping, Sequence
 from types import MappingProxyType
@@ -67,6 +68,7 @@ class Walk(NamedTuple):
     unread: Mapping[str, int] = MappingProxyType({})  # the same by the name of the errno
     transient: int = 0  # calls that failed, and worked when they were repeated
     closely: int = 0  # by all entry points, and with the daemon asked afresh
+    stale_error: int = 0  # errno of statx, without which nothing can be asked afresh; 0: it answers
     first_error: int = 0  # errno
     first_error_path: str = ""
     first_ghost_path: str = ""
@@ -246,10 +248,9 @@ def _unread(walk: Walk, facts: Facts) -> Judgement | None:
             "mend readdir in the FUSE server: the offset it gives with a name is where the next one begins,"
             " and behind the last name nothing is listed"
         )
-    elif walk.first_error in illness.REFUSED:
-        remedy = illness.let_in(facts.mount, facts.user).text
     else:
-        remedy = "see the log of the FUSE server, then verify again"
+        most = max(walk.unread, key=lambda name: walk.unread[name], default="")
+        remedy = illness.advice(getattr(errno, most, walk.first_error), facts.mount, facts.user)
     return Judgement(Verdict.INCOMPLETE, "; ".join(parts) or "no entry could be judged", remedy)
 
 

@@ -106,6 +106,11 @@ def _notes(result: MountResult) -> Iterator[str]:
             f"note: {plural(result.moved, 'entry')} changed in other fields (a time, the size) while"
             " looked at; count and type were judged"
         )
+    if not result.fresh:
+        yield (
+            "note: the daemon could not be asked afresh, for want of statx (an old kernel, or a filter): what"
+            " the kernel remembered of its answers was judged"
+        )
     if result.vanished:
         what = plural(result.vanished, "entry")
         still = f", {result.ghosts:,} of them are still listed" if result.ghosts else ""

@@ -33,7 +33,8 @@ class MountResult(NamedTuple):
     errors: int  # could not be read
     unread: Mapping[str, int]  # the same by the name of the errno
     transient: int  # calls that failed, and worked when they were repeated
-    closely: int  # compared by all entry points, and with the daemon asked afresh
+    closely: int  # compared by all entry points, and, if `fresh`, with the daemon asked afresh
+    fresh: bool  # whether the kernel lets the daemon be asked afresh (statx, since Linux 4.11)
     limited: bool  # it ended at max_entries, and there was more
     mounts_below: int  # other file systems mounted below the path, not entered
     mounts_below_paths: tuple[
@@ -56,6 +57,7 @@ class MountResult(NamedTuple):
 def result_of(walk: Walk, facts: Facts, judgement: Judgement, seconds: float) -> MountResult:
     counted = {name: getattr(walk, name) for name in MountResult._fields if name in Walk._fields}
     known = {
+        "fresh": not walk.stale_error,
         "limited": bool(walk.limited),
         "mounts_below_paths": below(walk, facts.path),
         "notes": walk.notes if facts.mount and facts.mount.is_fuse else (),

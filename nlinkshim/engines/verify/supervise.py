@@ -20,12 +20,17 @@ from nlinkshim._version import __version__
 from nlinkshim._walker import ffi, lib
 from nlinkshim.engines.verify.judge import LEFT_AT_0, Sample, Walk
 from nlinkshim.engines.verify.notes import notes_of
+from nlinkshim.nameless import nameless_file, out_of_the_way
 from nlinkshim.shim.preload import directory_nlink
 
 if TYPE_CHECKING:
     from nlinkshim.engines.verify.options import Options
 
 POLL_SECONDS = 0.05
+
+# The worker's descriptors. LIFE is a pipe that it holds open as long as it lives: pidfd_open, which tells the
+# same, is missing before Linux 5.3, in many containers and in Pythons built on older headers.
+MEMORY, LIFE = 3, 4
 
 Progress = Callable[[int, int], None]  # entries, lies
 Report = Any  # cffi's struct walk_report *
@@ -52,7 +57,7 @@ def walk_under_shim(
 @contextlib.contextmanager
 def _shared_report() -> Iterator[tuple[int, Report]]:
     """A file in memory for the worker to inherit, and the report that lies in it."""
-    descriptor = os.memfd_create("nlinkshim-verify")
+    descriptor = nameless_file("nlinkshim-verify")
     try:
         os.ftruncate(descriptor, ffi.sizeof("struct walk_report"))
         with mmap.mmap(descriptor, 0) as memory:
@@ -87,7 +92,7 @@ def _run_worker(
     # the worker starts without site packages: it is told where the two are that it needs
     homes = [str(Path(__file__).parents[3]), str(Path(_cffi_backend.__file__).parent)]
     told = {
-        "memory": 3,
+        "memory": MEMORY,
         "version": __version__,
         "path": path,
         "exclude": options.exclude,
@@ -102,34 +107,44 @@ def _run_worker(
     }
     start = "from nlinkshim.engines.verify import worker"
     code = f"import sys; sys.path += {homes!r}; {start}; worker.main({told!r})"
-    with open(os.memfd_create("nlinkshim-stderr"), "r+b", buffering=0) as complaints:
-        with open(os.devnull, "r+b") as null:
-            pid = os.posix_spawn(
-                sys.executable,
-                [sys.executable, "-I", "-S", "-c", code],
-                environment,
-                file_actions=[
-                    (os.POSIX_SPAWN_DUP2, null.fileno(), 0),
-                    (os.POSIX_SPAWN_DUP2, null.fileno(), 1),
-                    (os.POSIX_SPAWN_DUP2, complaints.fileno(), 2),
-                    (os.POSIX_SPAWN_DUP2, memory, 3),
-                ],
-                setsid=True,
-            )
-        _watch(pid, path, options.timeout, report, progress, end)
+    with open(nameless_file("nlinkshim-stderr"), "r+b", buffering=0) as complaints:
+        life, held = map(out_of_the_way, os.pipe())
+        try:
+            try:
+                pid = os.posix_spawn(
+                    sys.executable,
+                    [sys.executable, "-I", "-S", "-c", code],
+                    environment,
+                    file_actions=[
+                        (os.POSIX_SPAWN_DUP2, held, LIFE),
+                        (os.POSIX_SPAWN_DUP2, memory, MEMORY),
+                        (os.POSIX_SPAWN_DUP2, complaints.fileno(), 2),
+                        (os.POSIX_SPAWN_OPEN, 0, os.devnull, os.O_RDONLY, 0),
+                        (os.POSIX_SPAWN_OPEN, 1, os.devnull, os.O_WRONLY, 0),
+                    ],
+                )
+            finally:
+                os.close(held)
+            _watch(pid, life, path, options.timeout, report, progress, end)
+        finally:
+            os.close(life)
         complaints.seek(0)
         return complaints.read(4096).decode(errors="replace").strip()
 
 
-def _watch(pid: int, path: str, timeout: float, report: Report, progress: Progress | None, end: _End) -> None:
-    """Wait for the worker; kill it if a call takes longer than `timeout`, or on Ctrl-C.
+def _watch(
+    pid: int, life: int, path: str, timeout: float, report: Report, progress: Progress | None, end: _End
+) -> None:
+    """Wait for the worker, whose end closes the pipe `life`; kill it if a call takes longer than `timeout`,
+    or on Ctrl-C.
 
     A worker that hangs in the kernel survives even SIGKILL, so after killing it nobody waits for it.
     """
     ticks: dict[int, tuple[int, float]] = {}
-    process = os.pidfd_open(pid)
+    waiting = select.poll()
+    waiting.register(life, select.POLLIN)
     try:
-        while not select.select([process], [], [], POLL_SECONDS)[0]:
+        while not waiting.poll(POLL_SECONDS * 1000):
             if progress:
                 progress(report.entries, report.lies)
             slot = _stuck(report, ticks, timeout)
@@ -149,13 +164,12 @@ def _watch(pid: int, path: str, timeout: float, report: Report, progress: Progre
     except KeyboardInterrupt:
         end.interrupted = True
         os.kill(pid, signal.SIGKILL)
-    finally:
-        os.close(process)
 
 
 def _stuck(report: Report, ticks: dict[int, tuple[int, float]], timeout: float) -> Any:
-    """The slot of a thread that has made no call for longer than `timeout`, or None. `ticks` is what each had
-    counted when it last moved, and when that was. Before the walk, slot 0 stands for the worker's start."""
+    """The slot of a thread that has made no call for longer than `timeout`, or, where the call looks up
+    several names, than `timeout` for each of them; or None. `ticks` is what each had counted when it last
+    moved, and when that was. Before the walk, slot 0 stands for the worker's start."""
     now = time.monotonic()
     for number in range(max(1, report.slot_count)):
         slot = report.slots[number]
@@ -165,7 +179,7 @@ def _stuck(report: Report, ticks: dict[int, tuple[int, float]], timeout: float) 
         before, since = ticks.get(number, (-1, now))
         if before != slot.ticks:
             ticks[number] = (slot.ticks, now)
-        elif now - since > timeout:
+        elif now - since > timeout * max(1, slot.lookups):
             return slot
     return None
 
@@ -234,6 +248,7 @@ _COPIED = (
     "errors",
     "transient",
     "closely",
+    "stale_error",
     "first_error",
     "root_error",
     "root_is_file",

@@ -17,6 +17,7 @@ if TYPE_CHECKING:
 
 
 def main(told: dict[str, Any]) -> None:
+    os.setsid()  # Ctrl-C is the parent's business
     lib.walk_die_with_parent()
     with mmap.mmap(told["memory"], 0) as memory:
         report = ffi.from_buffer("struct walk_report *", memory)
