@@ -1,7 +1,5 @@
 #include "name.h"
 
-#include "text.h"
-
 /* What a letter can belong to, by its place: a number of one digit or of more, one of `links`, or, where it is a
  * slash or dot, anything. */
 enum { DIGIT = 1, NUMBER = 2, CWD = 4, EXE = 8, STDIN = 16, STDERR = 32, ROOT_OR_STDOUT = 64, ANY = 128 };
@@ -70,9 +68,14 @@ static bool is_number(const char *path)
     return !*path || *path == '/';
 }
 
+static bool is_address_letter(char c)
+{
+    return c >= 'a' && c <= 'f';
+}
+
 static const char *skip_address(const char *path)
 {
-    while (IS_DIGIT(*path) || (*path >= 'a' && *path <= 'f'))
+    while (IS_DIGIT(*path) || is_address_letter(*path))
         path++;
     return path;
 }
@@ -88,7 +91,7 @@ static bool is_range(const char *path)
 static bool is_one_of(const char *path, const char (*names)[8], size_t count)
 {
     for (size_t i = 0; i < count; i++)
-        if (after(path, names[i]))
+        if (*path == *names[i] && after(path, names[i]))
             return true;
     return false;
 }
@@ -146,8 +149,9 @@ static const char *last_component(const char *path, const char **folder, bool *c
     }
 }
 
-bool name_is_plain_second_look(const char *path, const char *end)
+bool name_is_plain_second_look(const char *path)
 {
+    const char *end = text_end(path);
     /* Short ones that are not ordinary end in a dot, a slash or a digit: those come before the letters. */
     if (end > path && end < path + 3 && end[-1] > '9')
         return true;
@@ -156,12 +160,18 @@ bool name_is_plain_second_look(const char *path, const char *end)
     if (end > path && end[-1] == '/') {
         while (end > path && end[-1] == '/')
             end--;
-        return name_is_plain(path, end);
+        if (end >= path + NAME_QUICK && name_ends_are_plain(path, end))
+            return true;
     }
     const char *last = end;
+    while (last > path && IS_DIGIT(last[-1]))
+        last--;
+    bool numbered = last < end; /* by what may be all of a number, or the end of a range */
+    if (numbered && last > path && last[-1] != '/' && last[-1] != '-' && !is_address_letter(last[-1]))
+        return true;
     while (last > path && last[-1] != '/')
         last--;
-    if (end > last && IS_DIGIT(end[-1]))
+    if (numbered)
         return !is_number(last) && !is_range(last);
     if (end < last + 3)
         return end > last && *last != '.';
