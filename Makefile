@@ -53,6 +53,7 @@ wheel: $(VENV)/.developed
 docs: $(VENV)/.developed
 	$(BIN)/python docs/tables.py
 	$(BIN)/python docs/command_pages.py
+	$(BIN)/python docs/api_page.py
 
 $(VENV)/bin/python:
 	@command -v $(PYTHON) >/dev/null && $(PYTHON) -c 'import venv, ensurepip' 2>/dev/null \

@@ -7,9 +7,10 @@ import sys
 from collections.abc import Callable, Iterator
 from pathlib import Path
 
+from nlinkshim.engines.audit.kinds import KINDS as FINDINGS
 from nlinkshim.engines.generate.escape import for_toml
 from nlinkshim.engines.generate.settings import table
-from nlinkshim.engines.verify.notes import KINDS
+from nlinkshim.engines.verify.notes import KINDS as NOTES
 
 
 def settings() -> Iterator[tuple[str, ...]]:
@@ -28,14 +29,22 @@ def settings() -> Iterator[tuple[str, ...]]:
 
 def notes() -> Iterator[tuple[str, ...]]:
     yield "id", "what is seen", "whom it harms", "what its author does"
-    for kind in KINDS:
+    for kind in NOTES:
         what = f"{kind.what}{' (sampled)' if kind.sampled else ''}"
         fixes = [kind.fix, *(f"{library}: {fix}" for library, fix in kind.by_library)]
         yield f"`{kind.id}`", what, kind.harms, "; ".join(fixes)
 
 
+def findings() -> Iterator[tuple[str, ...]]:
+    yield "id", "severity", "meaning"
+    for kind in FINDINGS:
+        harmless = "" if kind.harmless is None else f"; information {kind.harmless}"
+        yield f"`{kind.id}`", kind.severity.value, kind.meaning + harmless
+
+
 TABLES: dict[str, tuple[str, Callable[[], Iterator[tuple[str, ...]]]]] = {
     "settings": ("generate.md", settings),
+    "findings": ("audit.md", findings),
     "notes": ("verify.md", notes),
 }
 

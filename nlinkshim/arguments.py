@@ -69,6 +69,13 @@ def seconds(name: str, value: Any) -> float:
     return value
 
 
+def flag(name: str, value: Any) -> bool:
+    """Raises UsageError: it is neither True nor False. ("no" would be taken for yes.)"""
+    if not isinstance(value, bool):
+        raise UsageError(f"{name}: {shown(value)} is not right; give True or False")
+    return value
+
+
 def number(name: str, value: Any, least: int, most: int) -> int:
     """Raises UsageError: it is no whole number from `least` to `most`."""
     if isinstance(value, bool) or not isinstance(value, int) or not least <= value <= most:

@@ -34,6 +34,7 @@ enum {
     K_ENOTDIR = 20,
     K_EPIPE = 32,
     K_ENOSYS = 38,
+    K_MAX_ERRNO = 4095,
     K_POLLOUT = 4,
     K_SIGPIPE = 13,
     K_SIG_BLOCK = 0,

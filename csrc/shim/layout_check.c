@@ -4,6 +4,7 @@
 #include <poll.h>
 #include <signal.h>
 #include <stddef.h>
+#include <sys/mman.h>
 #include <sys/resource.h>
 #include <sys/stat.h>
 #include <sys/syscall.h>
@@ -70,6 +71,10 @@ SAME(ENOTDIR, K_ENOTDIR);
 SAME(EPIPE, K_EPIPE);
 SAME(ENOSYS, K_ENOSYS);
 SAME(POLLOUT, K_POLLOUT);
+SAME(PROT_READ, K_PROT_READ);
+SAME(PROT_WRITE, K_PROT_WRITE);
+SAME(MAP_SHARED, K_MAP_SHARED);
+SAME(MAP_ANONYMOUS, K_MAP_ANONYMOUS);
 SAME(SIGPIPE, K_SIGPIPE);
 SAME(SIG_BLOCK, K_SIG_BLOCK);
 SAME(SIG_SETMASK, K_SIG_SETMASK);
@@ -97,6 +102,7 @@ SAME(SYS_read, NR_READ);
 SAME(SYS_write, NR_WRITE);
 SAME(SYS_close, NR_CLOSE);
 SAME(SYS_fstat, NR_FSTAT);
+SAME(SYS_mmap, NR_MMAP);
 SAME(SYS_fcntl, NR_FCNTL);
 SAME(SYS_openat, NR_OPENAT);
 SAME(SYS_newfstatat, NR_NEWFSTATAT);

@@ -6,6 +6,8 @@
 
 #include <stdint.h>
 
+enum { K_PROT_READ = 1, K_PROT_WRITE = 2, K_MAP_SHARED = 1, K_MAP_ANONYMOUS = 0x20 };
+
 #if defined(__x86_64__) && defined(__LP64__)
 
 enum {
@@ -13,6 +15,7 @@ enum {
     NR_WRITE = 1,
     NR_CLOSE = 3,
     NR_FSTAT = 5,
+    NR_MMAP = 9,
     NR_RT_SIGPROCMASK = 14,
     NR_FCNTL = 72,
     NR_RT_SIGPENDING = 127,
@@ -50,6 +53,21 @@ static inline long kernel_call(long number, long a, long b, long c, long d, long
     __asm__ volatile("syscall"
                      : "=a"(result)
                      : "0"(number), "D"(a), "S"(b), "d"(c), "r"(r10), "r"(r8)
+                     : "rcx", "r11", "memory");
+    return result;
+}
+
+/* The only call of six arguments: `size` bytes, zeroed, that this process and those it forks share. */
+static inline long kernel_map_shared(unsigned long size)
+{
+    long result;
+    register long flags __asm__("r10") = K_MAP_SHARED | K_MAP_ANONYMOUS;
+    register long fd __asm__("r8") = -1;
+    register long offset __asm__("r9") = 0;
+    __asm__ volatile("syscall"
+                     : "=a"(result)
+                     : "0"((long)NR_MMAP), "D"(0L), "S"(size), "d"((long)(K_PROT_READ | K_PROT_WRITE)), "r"(flags), "r"(fd),
+                       "r"(offset)
                      : "rcx", "r11", "memory");
     return result;
 }

@@ -2,6 +2,7 @@
 #ifndef NLINKSHIM_MEND_H
 #define NLINKSHIM_MEND_H
 
+#include "counters.h"
 #include "kernel.h"
 #include "name.h"
 #include "scope.h"
@@ -34,10 +35,10 @@ static inline bool is_directory(uint32_t mode)
 static inline uint32_t counted(bool lie, bool directory)
 {
     if (!lie) {
-        state.left_alone++;
+        count(&counters()->left_alone);
         return 0;
     }
-    state.corrected++;
+    count(&counters()->corrected);
     return directory ? state.directory_nlink : 1;
 }
 

@@ -1,6 +1,7 @@
 #include "scope.h"
 
 #include "config.h"
+#include "counters.h"
 #include "fstype.h"
 #include "mounts.h"
 #include "statmount.h"
@@ -11,7 +12,7 @@ clock_function scope_clock;
 int scope_count(int clock, struct coarse_time *now)
 {
     (void)clock;
-    now->seconds = (long)((state.corrected + state.left_alone) / 512);
+    now->seconds = (long)((counters()->corrected + counters()->left_alone) / 512);
     return 0;
 }
 

@@ -16,6 +16,7 @@
  *   trees.c    the same for fts and nftw, whose answers libc makes past the PLT
  *   real.c     finds the next definitions through the images in memory (image.c)
  *   config.c   the environment, read once; state.h is what others can read of it
+ *   counters.h what was counted, for a process and all that it forks
  *   kernel.c   system calls without libc; machine.h is all that differs between architectures; text.c, strings
  *
  * It lives in other people's processes, often as root: no allocation, no lock, no stdio, no thread-local
@@ -23,6 +24,7 @@
  * Whatever cannot be decided passes through as the real call left it.
  */
 #include "config.h"
+#include "counters.h"
 #include "mend.h"
 #include "real.h"
 #include "trees.h"
@@ -183,6 +185,7 @@ __attribute__((constructor)) static void load(int argc, char **argv, char **envi
     static char *const none[] = {NULL};
     (void)argc, (void)argv;
     real_resolve(true);
+    counters_share();
     char *const *fallback = real_is_glibc && environment ? environment : none;
     configure(fallback);
     announce(fallback);

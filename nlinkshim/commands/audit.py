@@ -1,10 +1,5 @@
 """Read each PROGRAM's file and those of its libraries, and tell whether a preload would reach its stat calls.
-Nothing is executed.
-
-The verdict for a program is one of
-  reachable    the loader injects the shim, and it covers what the program and its libraries import
-  partly       a part of the calls would go past it
-  unreachable  no preload works there, or not this shim"""
+Nothing is executed."""
 
 from __future__ import annotations
 
@@ -14,8 +9,21 @@ from pathlib import Path
 from nlinkshim.commands._options import add_format, add_root
 from nlinkshim.engines.audit.audit import audit
 from nlinkshim.engines.audit.report import SCHEMA, as_json, as_text
+from nlinkshim.engines.audit.result import Verdict
 from nlinkshim.errors import IncompleteError, UsageError
+from nlinkshim.output.lines import columns
 from nlinkshim.output.text import tell
+
+DESCRIPTION = "\n".join(
+    [
+        str(__doc__),
+        "",
+        "The verdict for a program is one of",
+        *(f"  {verdict.value:12} {verdict.meaning} ({int(verdict.exit_code)})" for verdict in Verdict),
+        "",
+        "The number in brackets is the exit code; of several the highest.",
+    ]
+)
 
 
 def add_arguments(parser: argparse.ArgumentParser) -> None:
@@ -41,7 +49,7 @@ def run(arguments: argparse.Namespace) -> int:
     results, codes = [], []
     for program in arguments.programs:
         try:
-            result = audit(program, arguments.root, arguments.shim)
+            result = audit(program, root=arguments.root, shim=arguments.shim)
         except (UsageError, IncompleteError) as error:
             tell(error)
             codes.append(error.exit_code)
@@ -49,5 +57,5 @@ def run(arguments: argparse.Namespace) -> int:
             results.append(result)
             codes.append(result.verdict.exit_code)
     if results:
-        print(as_json(results) if arguments.format == "json" else as_text(results))
+        print(as_json(results) if arguments.format == "json" else as_text(results, columns()))
     return max(codes)

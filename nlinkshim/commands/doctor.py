@@ -9,12 +9,14 @@ exit code 1: a finding is FAIL."""
 from __future__ import annotations
 
 import argparse
+import os
 
 from nlinkshim.commands._options import add_format, add_timeout
 from nlinkshim.engines.doctor.doctor import TIMEOUT_SECONDS, findings
 from nlinkshim.engines.doctor.report import SCHEMA, as_json, as_text, summary
 from nlinkshim.engines.doctor.result import Level
 from nlinkshim.errors import ExitCode
+from nlinkshim.output.lines import columns
 
 
 def add_arguments(parser: argparse.ArgumentParser) -> None:
@@ -26,10 +28,11 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
 
 
 def run(arguments: argparse.Namespace) -> int:
-    found = []
+    found, width = [], columns()
+    path = None if arguments.path is None else os.path.abspath(arguments.path)
     for finding in findings(arguments.path, timeout=arguments.timeout, user=arguments.user):
         found.append(finding)
         if arguments.format == "text":
-            print(as_text(finding), flush=True)
-    print(as_json(found) if arguments.format == "json" else summary(found))
+            print(as_text(finding, width, path), flush=True)
+    print(as_json(found) if arguments.format == "json" else summary(found, width))
     return ExitCode.WRONG if any(finding.level is Level.FAIL for finding in found) else ExitCode.WELL

@@ -24,7 +24,9 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
 def run(arguments: argparse.Namespace) -> int:
     command = arguments.cmd[1:] if arguments.cmd[:1] == ["--"] else arguments.cmd
     if not command:
-        raise UsageError("run: no command given; try: nlinkshim run -- smbd --foreground --no-process-group")
+        raise UsageError(
+            "run: no command given; try: `nlinkshim run -- smbd --foreground --no-process-group`"
+        )
     program = shutil.which(command[0])
     if program is None:
         raise UsageError(f"run: {command[0]}: no such program")

@@ -1,1 +1,1 @@
-"""Mounts: as the kernel lists them, and what to do about one that ails."""
+"""Mounts: as the kernel lists them, how a path on one answers, and what to do about one that ails."""

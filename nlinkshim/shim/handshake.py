@@ -105,25 +105,29 @@ def confess(_: None) -> Iterator[dict[str, Any]]:
     import os
 
     from nlinkshim.nameless import nameless_file
-    from nlinkshim.shim.state import SYMBOL, ShimState, StateError, parse_state, state_size
+    from nlinkshim.shim import state as states
 
     word = ctypes.sizeof(ctypes.c_void_p)
     try:
-        address = ctypes.addressof(ctypes.c_char.in_dll(ctypes.CDLL(None), SYMBOL.decode()))
+        address = ctypes.addressof(ctypes.c_char.in_dll(ctypes.CDLL(None), states.SYMBOL.decode()))
     except ValueError:
         yield {"version": "", "path": None, "scope": "", "answers": False}
         return
 
-    def state() -> ShimState:
+    def state() -> states.ShimState:
         order = "<" if sys.byteorder == "little" else ">"
-        return parse_state(ctypes.string_at(address, state_size(word)), word, order)
+        found = states.parse_state(ctypes.string_at(address, states.state_size(word)), word, order)
+        if not found.shared:
+            return found
+        counters = ctypes.string_at(found.shared, states.counters_size(word))
+        return states.with_counters(found, counters, word, order)
 
     try:
         before = state()
         unlinked = nameless_file("nlinkshim-handshake")
         os.fstat(unlinked)
         after = state()
-    except StateError:
+    except states.StateError:
         yield {"version": "unknown", "path": _file_of(address), "scope": "", "answers": False}
         return
     yield {

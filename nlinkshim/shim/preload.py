@@ -20,6 +20,10 @@ def shim_path() -> Path:
 
     Raises:
         NotLoadedError: the package was installed without it.
+
+    Example:
+        >>> nlinkshim.shim_path().name
+        'libnlinkshim.so'
     """
     path = Path(__file__).parents[1] / "libnlinkshim.so"
     if not path.is_file():
@@ -114,6 +118,11 @@ def preload_environment(
         UsageError: `scope` is none, the shim's path has a character that LD_PRELOAD cannot hold, or an
             argument is of another type.
         NotLoadedError: there is no shim.
+
+    Example:
+        >>> command = ["stat", "--format=%h", "/mnt/dfs"]
+        >>> [subprocess.check_output(command, env=env) for env in (None, nlinkshim.preload_environment())]
+        [b'0\\n', b'2\\n']
     """
     if environment is not None and not isinstance(environment, Mapping):
         raise UsageError(

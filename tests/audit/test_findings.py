@@ -13,7 +13,8 @@ from nlinkshim.elf.machines import MACHINES, canonical, machine_of
 from nlinkshim.engines.audit import audit as engine
 from nlinkshim.engines.audit.closure import stat_imports
 from nlinkshim.engines.audit.loader import Loaded
-from nlinkshim.engines.audit.rules import Finding, Severity, Verdict, gravest_first, judge
+from nlinkshim.engines.audit.result import Finding, Severity, Verdict
+from nlinkshim.engines.audit.rules import gravest_first, judge
 from nlinkshim.errors import ExitCode
 from nlinkshim.shim.coverage import read_shim
 
@@ -117,7 +118,7 @@ def test_what_a_foreign_shim_may_have(image, aarch64_shim, monkeypatch):
     compiled(made, "-shared", "-fPIC", "-Wl,-soname,libx.so", source=definition)
     compiled(image / "/usr/bin/other", made, source=source)
     monkeypatch.setattr(engine, "shim_path", lambda: aarch64_shim)
-    result = engine.audit("/usr/bin/other", image.top)
+    result = engine.audit("/usr/bin/other", root=image.top)
     assert (result.verdict.exit_code, result.uncovered) == (0, ["__stat64_time64"])
     assert {finding.id for finding in result.findings} == {"foreign-machine", "coverage-unknown"}
 

@@ -1,25 +1,58 @@
-"""The pages: docs/generate.md tells of every setting what the code says, and every link leads somewhere."""
+"""The pages and schemas: their tables tell what the code says, and every link leads somewhere."""
 
 from __future__ import annotations
 
+import json
 import re
 import subprocess
 import sys
+from collections.abc import Iterable
 from pathlib import Path
+from typing import Any
 
 import pytest
 
 from nlinkshim.elf.machines import MACHINES
+from nlinkshim.engines.audit import result as audit
+from nlinkshim.engines.audit.kinds import KINDS
+from nlinkshim.engines.doctor.result import Level
+from nlinkshim.engines.verify.result import Verdict
 
 pytestmark = pytest.mark.quick
 
 ROOT = Path(__file__).parents[2]
-SCRIPT = ROOT / "docs" / "tables.py"
 
 
-def test_the_tables_are_up_to_date() -> None:
-    done = subprocess.run([sys.executable, SCRIPT, "--check"], capture_output=True, text=True, check=False)
+@pytest.mark.parametrize("script", ["tables.py", "api_page.py"])
+def test_what_is_made_of_the_code_is_up_to_date(script: str) -> None:
+    command = [sys.executable, ROOT / "docs" / script, "--check"]
+    done = subprocess.run(command, capture_output=True, text=True, check=False)
     assert done.returncode == 0, done.stderr
+
+
+def enums(schema: Any, name: str) -> list[list[str]]:
+    """The enums of all properties of a name."""
+    if isinstance(schema, list):
+        return [found for part in schema for found in enums(part, name)]
+    if not isinstance(schema, dict):
+        return []
+    here = schema.get("properties", {}).get(name, {}).get("enum")
+    return [*([] if here is None else [here]), *enums(list(schema.values()), name)]
+
+
+@pytest.mark.parametrize(
+    ("schema", "name", "words"),
+    [
+        ("audit-1", "verdict", audit.Verdict),
+        ("audit-1", "severity", audit.Severity),
+        ("audit-1", "id", (kind.id for kind in KINDS)),
+        ("doctor-1", "level", Level),
+        ("verify-1", "verdict", Verdict),
+    ],
+)
+def test_the_schemas_have_the_words_of_the_rows(schema: str, name: str, words: Iterable[str]) -> None:
+    text = (ROOT / "nlinkshim/output/schema" / f"{schema}.json").read_text()
+    assert enums(json.loads(text), name) == [list(words)]
 
 
 def test_no_machine_is_promised_that_is_not_built() -> None:

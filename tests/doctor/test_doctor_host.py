@@ -16,8 +16,7 @@ from nlinkshim.engines.doctor import kernel, loading, samba
 from nlinkshim.engines.doctor.checks import CHECKS
 from nlinkshim.engines.doctor.context import Context
 from nlinkshim.engines.doctor.result import Answer
-from nlinkshim.engines.status.inspect import Process
-from nlinkshim.engines.status.status import Survey
+from nlinkshim.engines.status.result import Process, Survey
 from nlinkshim.errors import NotLoadedError
 
 MS_NOEXEC = 8

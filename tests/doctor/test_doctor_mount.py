@@ -13,8 +13,9 @@ from harness import mounts, processes
 from harness.cli import nlinkshim, one_clear_line
 from harness.preload import bare
 
-from nlinkshim.engines.doctor.context import Context, Look, Step, look_in_steps
+from nlinkshim.engines.doctor.context import Context
 from nlinkshim.engines.doctor.mount import mount_access
+from nlinkshim.mounts.look import Look, Step, look_in_steps
 
 NOBODY = 65534
 FUSE_CONTROL = Path("/sys/fs/fuse/connections")

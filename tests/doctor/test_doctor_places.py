@@ -16,11 +16,11 @@ from harness.samba import Share
 
 from nlinkshim.engines.doctor import mount as checks
 from nlinkshim.engines.doctor import samba
-from nlinkshim.engines.doctor.context import Context, Look, Step
+from nlinkshim.engines.doctor.context import Context
 from nlinkshim.engines.doctor.propagation import of_parent
 from nlinkshim.engines.doctor.result import Answer
-from nlinkshim.engines.status.inspect import Process
-from nlinkshim.engines.status.status import Survey
+from nlinkshim.engines.status.result import Process, Survey
+from nlinkshim.mounts.look import Look, Step
 from nlinkshim.mounts.table import mount_of, read_mounts, visible_mount
 
 ODD = ["архив", "in\nside", "ends\n", *map(os.fsdecode, (b"\x85", b"\x1e", b"\x0b\x1c", b"\xff")), "\x1b[31m"]

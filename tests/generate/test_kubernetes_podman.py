@@ -99,7 +99,7 @@ def pod(image: images.Builder, gofuse_program: Path) -> Iterator[Pod]:
         "server_command": ["/gofuse", "--attr-timeout=0s", "--entry-timeout=0s", str(mount)],
         "sentinel": "readme.txt",
     }
-    generate("kubernetes", out, Settings.of(settings))
+    generate("kubernetes", out, settings=Settings.of(settings))
     store.run(out / "build", "--layers", timeout=600, ENGINE="buildah", IMAGES="smbd mounter")
     context = store.folder / "gofuse"
     for file, place in {

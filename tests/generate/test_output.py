@@ -110,9 +110,9 @@ def test_files_of_other_settings_are_left_behind_only_without_force(out: Path) -
     mine.write_text("kind: ConfigMap\n")
     assert not (out / "compose.yaml").exists()
     settings = Settings.of({"consumer": "daemonset"})
-    left = package.generate("kubernetes", out, settings, check=True)
+    left = package.check_generated("kubernetes", out, settings=settings)
     assert "kubernetes/csi.yaml: left from an earlier run" in left
-    package.generate("kubernetes", out, settings, force=True)
+    package.generate("kubernetes", out, settings=settings, force=True)
     assert not (out / "kubernetes/csi.yaml").exists()
     assert mine.exists()
 

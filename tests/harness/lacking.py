@@ -17,8 +17,8 @@ from pathlib import Path
 
 # asm/unistd.h; x86-64 and what all newer machines share
 NUMBERS = {
-    "x86_64": {"statx": 332, "memfd_create": 319, "pidfd_open": 434},
-    "aarch64": {"statx": 291, "memfd_create": 279, "pidfd_open": 434},
+    "x86_64": {"mmap": 9, "statx": 332, "memfd_create": 319, "pidfd_open": 434},
+    "aarch64": {"mmap": 222, "statx": 291, "memfd_create": 279, "pidfd_open": 434},
 }
 PR_SET_SECCOMP, PR_SET_NO_NEW_PRIVS, SECCOMP_MODE_FILTER = 22, 38, 2
 
@@ -33,11 +33,14 @@ class Lack:
     closed: tuple[int, ...] = ()
 
 
-def deny(call: str, error: int) -> None:
-    """Have a system call fail from now on, in what is executed later too."""
-    filters = [  # linux/filter.h: load the number; another one passes
+def deny(call: str, error: int, argument: tuple[int, int] | None = None) -> None:
+    """Have a system call fail from now on, in what is executed later too; given the number of an argument and
+    a value, only where the argument has that value (its low 32 bits, on a little-endian machine)."""
+    number, value = argument or (0, 0)
+    filters = [  # linux/filter.h: load the number; another one passes; the same for the argument
         (0x20, 0, 0, 0),
-        (0x15, 0, 1, NUMBERS[os.uname().machine][call]),
+        (0x15, 0, 3 if argument else 1, NUMBERS[os.uname().machine][call]),
+        *([(0x20, 0, 0, 16 + 8 * number), (0x15, 0, 1, value)] if argument else []),
         (0x06, 0, 0, 0x50000 | error),
         (0x06, 0, 0, 0x7FFF0000),
     ]

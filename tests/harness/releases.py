@@ -113,7 +113,7 @@ class Release:
 
     def build(self) -> None:
         """What the Containerfile does."""
-        generate("container", self.folder, self.settings)
+        generate("container", self.folder, settings=self.settings)
         added = self.folder / "image"
         passwd = (unpacked(self.version) / "usr/share/base-passwd/passwd.master").read_text()
         group = (unpacked(self.version) / "usr/share/base-passwd/group.master").read_text()

@@ -10,11 +10,12 @@ from pathlib import Path
 import pytest
 
 import nlinkshim
-from nlinkshim.engines.doctor.context import Context, Look, Step
+from nlinkshim.engines.doctor.context import Context
 from nlinkshim.engines.doctor.mount import mount_access, mount_alive, path_mount
 from nlinkshim.engines.verify.judge import Facts, Walk, judge
 from nlinkshim.mounts import illness
 from nlinkshim.mounts.illness import DEAD, Kind
+from nlinkshim.mounts.look import Look, Step
 from nlinkshim.mounts.table import Mount, parse_mountinfo
 
 PATH = "/mnt/it's"

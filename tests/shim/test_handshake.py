@@ -146,7 +146,7 @@ def test_a_child_that_dies_says_why():
 
 
 def test_no_child_is_left(folder):
-    child = Child("nlinkshim.engines.doctor.context:look_in_steps", {"path": str(folder), "user": None}, 5)
+    child = Child("nlinkshim.mounts.look:look_in_steps", {"path": str(folder), "user": None}, 5)
     results = iter(child)
     assert next(results)[0] == "way"
     results.close()

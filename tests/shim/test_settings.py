@@ -120,24 +120,27 @@ def test_names_that_only_begin_like_a_setting(the_probe: Probe, lying_mount, shi
 
 READ_STATE = """
 import ctypes, json, os, sys
+class Counters(ctypes.Structure):
+    _fields_ = [("corrected", ctypes.c_size_t), ("left_alone", ctypes.c_size_t)]
 class State(ctypes.Structure):
     _fields_ = [("magic", ctypes.c_char * 8), ("layout", ctypes.c_uint32), ("size", ctypes.c_uint32),
                 ("version", ctypes.c_char * 32),
                 ("configured", ctypes.c_uint32), ("scope_kind", ctypes.c_uint32),
                 ("directory_nlink", ctypes.c_uint32), ("word_size", ctypes.c_uint32),
-                ("corrected", ctypes.c_size_t), ("left_alone", ctypes.c_size_t),
+                ("own", Counters), ("shared", ctypes.POINTER(Counters)),
                 ("last_revalidation", ctypes.c_size_t), ("scope", ctypes.c_char * 4096)]
 state = State.in_dll(ctypes.CDLL(None), "nlinkshim_state")
-before = state.corrected, state.left_alone
+counters = state.shared.contents
+before = counters.corrected, counters.left_alone
 for _ in range(100): os.lstat(sys.argv[1])
-between = state.corrected, state.left_alone
+between = counters.corrected, counters.left_alone
 descriptor = os.memfd_create("unlinked")
 for _ in range(10): os.fstat(descriptor)
 print(json.dumps({
     "magic": state.magic.decode(), "layout": state.layout, "size": state.size == ctypes.sizeof(State),
     "version": state.version.decode(), "configured": state.configured, "scope_kind": state.scope_kind,
     "directory_nlink": state.directory_nlink, "word_size": state.word_size == ctypes.sizeof(ctypes.c_size_t),
-    "corrected": between[0] - before[0], "left_alone": state.left_alone - between[1],
+    "corrected": between[0] - before[0], "left_alone": counters.left_alone - between[1],
     "clock": state.last_revalidation > 0, "scope": state.scope.decode()}))
 """
 
@@ -151,7 +154,7 @@ def test_the_state_object(scope, kind: int, text: str, counted: int, lying_mount
     state = json.loads(done.stdout)
     assert re.fullmatch(r"\d+\.\d+\S*", state.pop("version"))
     assert state == {
-        "magic": "nlnkshim", "layout": 1, "size": True, "configured": 1, "scope_kind": kind,
+        "magic": "nlnkshim", "layout": 2, "size": True, "configured": 1, "scope_kind": kind,
         "directory_nlink": 1,
         "word_size": True, "corrected": counted, "left_alone": 10, "clock": counted > 0,
         "scope": text.format(lying_mount.path),

@@ -8,7 +8,8 @@ from pathlib import Path
 from harness.preload import Shim
 
 import nlinkshim
-from nlinkshim.engines.status.inspect import Installed, Process, installed_shim, look
+from nlinkshim.engines.status.inspect import Installed, installed_shim, look
+from nlinkshim.engines.status.result import Process
 
 
 @functools.cache  # a test that gives up its rights may not read a checkout in root's home any more

@@ -21,8 +21,7 @@ from seeing import is_asleep, see, state
 from nlinkshim.elf.image import Image, MalformedError
 from nlinkshim.elf.memory import Memory, parse_maps, read_small
 from nlinkshim.engines.status import inspect as looking
-from nlinkshim.engines.status.inspect import Process
-from nlinkshim.engines.status.status import Survey
+from nlinkshim.engines.status.result import ENDED, Process, Survey
 from nlinkshim.shim.state import LAYOUT, MAGIC, SYMBOL, StateError, parse_state, state_size
 
 SOURCE = Path(__file__).with_name("hostile.c")
@@ -33,7 +32,7 @@ VALID = (
 DECLARED = """
 struct {
     char magic[8]; unsigned layout, size; char version[32]; unsigned configured, kind, directory, word_size;
-    unsigned long counters[3]; char scope[4096];
+    unsigned long own[2], shared, last; char scope[4096];
 } nlinkshim_state = {
 """
 
@@ -41,7 +40,7 @@ FAKES = {
     "garbage": ("char nlinkshim_state[5000] = {1, 2, 3};", "no state"),
     "too small": ("char nlinkshim_state[16] = " + f'"{MAGIC.decode()}";', "no state"),
     "a function": ("void nlinkshim_state(void) {}", "no state"),
-    "another layout": (DECLARED + VALID + ".layout = 2, };", "layout 2"),
+    "another layout": (DECLARED + VALID + ".layout = 1, };", "layout 1"),
     "no version": (DECLARED + VALID + "};", "damaged"),
     "an endless version": (DECLARED + VALID + ".version = {[0 ... 31] = 'x'}, };", "damaged"),
     "escapes in the version": (DECLARED + VALID + r'.version = "\x1b[2J", };', "damaged"),
@@ -52,6 +51,10 @@ FAKES = {
     "words of another size": (
         DECLARED + VALID + '.version = "0.1.0", .word_size = 2, };',
         "damaged",
+    ),
+    "counters elsewhere": (
+        DECLARED + VALID + '.version = "0.1.0", .scope = "fuse", .configured = 1, .shared = 0x1000, };',
+        "not where it says",
     ),
     "never initialised": (
         DECLARED + VALID + '.version = "0.1.0", .scope = "fuse", };',
@@ -95,7 +98,7 @@ def test_an_image_spoilt_in_memory(compile_c, shim: Shim):
     )
     try:
 
-        def spoilt(seed: int) -> looking.Process:
+        def spoilt(seed: int) -> Process:
             process.stdin.write(f"{seed}\n".encode())
             assert process.stdout.readline() == b"ready\n"
             begin = time.monotonic()
@@ -157,9 +160,9 @@ def test_it_ends_while_it_is_looked_at(name, start, folder, shim: Shim, monkeypa
 
     monkeypatch.setattr(looking, "_shims", kill_first)
     found = see(pid)
-    assert (found.mapped, found.effective, found.problem) == (None, False, looking.ENDED)
+    assert (found.mapped, found.effective, found.problem) == (None, False, ENDED)
     assert Survey((found,)).exit_code == 1, "there is no live one"
-    assert Survey((found, looking.Process(1, 0, "x", mapped=True, effective=True))).exit_code == 0
+    assert Survey((found, Process(1, 0, "x", mapped=True, effective=True))).exit_code == 0
 
 
 def test_it_is_gone_before_it_is_known(start, monkeypatch):

@@ -41,6 +41,7 @@ def test_effective(status, start, shim: Shim, lying_mount):
     assert code == 0
     assert process.pop("name").startswith("python")
     assert process.pop("left_alone") in range(100, 103)
+    assert process.pop("family") > 0
     assert process == {
         "pid": pid,
         "ppid": os.getpid(),

@@ -57,6 +57,19 @@ def test_one_process_without_it_is_enough(status, smbd_copy, lying_mount, folder
         assert status("--pid", bad.pid)[0] == 1
 
 
+def test_counters_outlive_the_clients(status, smbd_copy, lying_mount, serve_smb, shim: Shim):
+    """The child that served a client counted, and has ended with it."""
+    with serve_smb({"dfs": Share(lying_mount.path)}, env=shim(), command=(str(smbd_copy),)) as server:
+        before = {process["pid"] for process in status("--name", smbd_copy.name)[1]}
+        assert server.client("dfs", "ls").returncode == 0
+
+        def left() -> list[dict[str, object]]:
+            return [process for process in status("--name", smbd_copy.name)[1] if process["pid"] in before]
+
+        processes.wait_until(lambda: len(status("--name", smbd_copy.name)[1]) <= len(before), 10, "its end")
+        assert max(process["corrected"] for process in left()) > 5
+
+
 def test_counters_grow_while_a_client_lists(schema, smbd_copy, lying_mount, serve_smb, shim: Shim):
     """Seen by --watch: several documents, ended by Ctrl-C with the exit code of the last."""
     name = smbd_copy.name

@@ -4,10 +4,10 @@ from pathlib import Path
 
 import pytest
 
-from nlinkshim.engines.verify.judge import LEFT_AT_0, Facts, Judgement, Sample, Verdict, Walk
+from nlinkshim.engines.verify.judge import Facts, Judgement, Walk, result_of
 from nlinkshim.engines.verify.notes import KINDS, Note
 from nlinkshim.engines.verify.report import COLUMNS, SHOWN_PROBLEMS, as_text
-from nlinkshim.engines.verify.result import result_of
+from nlinkshim.engines.verify.result import LEFT_AT_0, Sample, Verdict
 from nlinkshim.mounts.table import parse_mountinfo
 
 pytestmark = pytest.mark.quick

@@ -9,8 +9,8 @@ from pathlib import Path
 import pytest
 
 from nlinkshim.commands.verify import DESCRIPTION
-from nlinkshim.engines.verify.judge import Facts, Verdict, Walk, judge
-from nlinkshim.engines.verify.result import result_of
+from nlinkshim.engines.verify.judge import Facts, Walk, judge, result_of
+from nlinkshim.engines.verify.result import Verdict
 from nlinkshim.mounts.table import parse_mountinfo
 
 pytestmark = pytest.mark.quick

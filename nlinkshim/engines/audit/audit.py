@@ -6,16 +6,17 @@ import contextlib
 import errno
 import os
 import stat
-from dataclasses import dataclass, field
 
 from nlinkshim import arguments
 from nlinkshim.elf.file import DamagedError, NotElfError, read_elf
 from nlinkshim.engines.audit import rules
 from nlinkshim.engines.audit.closure import find_closure, stat_imports
+from nlinkshim.engines.audit.kinds import finding
 from nlinkshim.engines.audit.loader import Libc, Loaded, choose_loader
-from nlinkshim.engines.audit.rules import Finding, Privileges, Severity, Verdict
+from nlinkshim.engines.audit.result import Finding, ProgramAudit
+from nlinkshim.engines.audit.rules import Privileges
 from nlinkshim.engines.audit.script import interpreter, look_up
-from nlinkshim.errors import IncompleteError, RefusedError, UsageError
+from nlinkshim.errors import IncompleteError, UsageError
 from nlinkshim.rootfs import RootFs
 from nlinkshim.shim.coverage import Shim, read_shim
 from nlinkshim.shim.preload import shim_path
@@ -23,39 +24,9 @@ from nlinkshim.shim.preload import shim_path
 _MAX_SCRIPTS = 4  # as the kernel
 
 
-@dataclass(frozen=True)
-class ProgramAudit:
-    """What was found of one program. Paths are as seen inside the root; `path` is as given."""
-
-    path: str
-    machine: str
-    libc: Libc
-    verdict: Verdict
-    objects: list[str] = field(default_factory=list)  # the program first, as the loader finds them
-    imports: dict[str, list[str]] = field(default_factory=dict)  # entry point -> objects
-    uncovered: list[str] = field(default_factory=list)  # entry points
-    findings: list[Finding] = field(default_factory=list)  # gravest first
-    plug_ins: int = 0  # of the objects, those that DT_NEEDED does not lead to
-
-    @property
-    def grave(self) -> list[Finding]:
-        """The findings that the verdict stands on; none if it is reachable."""
-        return [finding for finding in self.findings if finding.severity is not Severity.INFO]
-
-    def require_reachable(self) -> None:
-        """Refuse a program in which no preload could work.
-
-        Raises:
-            RefusedError: with the gravest reason and its remedy.
-        """
-        if self.verdict is Verdict.UNREACHABLE:
-            first = self.grave[0]
-            remedy = f"; {first.remedy}" if first.remedy else ""
-            raise RefusedError(f"{self.path} is out of a preload's reach: {first.reason}{remedy}")
-
-
 def audit(
     program: str | os.PathLike[str],
+    *,
     root: str | os.PathLike[str] = "/",
     shim: str | os.PathLike[str] | None = None,
 ) -> ProgramAudit:
@@ -68,6 +39,13 @@ def audit(
         UsageError: there is no such program, `root` is no folder, or an argument is no path.
         IncompleteError: it cannot be read.
         NotLoadedError: there is no shim, or `shim` is none.
+
+    Example:
+        >>> audited = nlinkshim.audit("/usr/sbin/smbd")
+        >>> audited.verdict is nlinkshim.AuditVerdict.REACHABLE, audited.uncovered
+        (True, [])
+        >>> [finding.id for finding in audited.findings if finding.severity is nlinkshim.Severity.ERROR]
+        []
     """
     given = arguments.path_text("program", program)
     inside = RootFs(arguments.path("root", root))
@@ -121,15 +99,15 @@ class _Audit:
             with self.root.open_file(path) as file:
                 elf = read_elf(file, exports=True)
         except OSError as error:
-            self.findings.append(rules.error("unreadable", path, f"it cannot be read: {error.strerror}"))
+            self.findings.append(finding("unreadable", path, f"it cannot be read: {error.strerror}"))
             return
         except NotElfError:
             reason = "it is neither an ELF program nor a script: no loader takes part"
-            self.findings.append(rules.error("not-elf", path, reason))
+            self.findings.append(finding("not-elf", path, reason))
             return
         except DamagedError as error:
             reason = f"the file is damaged: {error}"
-            self.findings.append(rules.error("damaged", path, reason, "install it again"))
+            self.findings.append(finding("damaged", path, reason, "install it again"))
             return
         self.machine = elf.machine.name
         self.findings += rules.on_privileges(path, _privileges(self.root, path))
@@ -147,7 +125,7 @@ class _Audit:
             if behind is None:
                 return path
             self.findings.append(
-                rules.info(
+                finding(
                     "script",
                     path,
                     f"it is a script: what is audited is {behind}, which runs it; a preload is inherited by"
@@ -170,7 +148,7 @@ class _Audit:
             self.root.open_file(interpreter_path).close()
         except OSError as error:
             self.findings.append(
-                rules.error(
+                finding(
                     "loader-missing",
                     program.path,
                     f"its loader {interpreter_path} cannot be opened ({error.strerror}): it cannot start",

@@ -10,15 +10,13 @@ import posixpath
 import re
 from collections.abc import Collection, Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
-from enum import Enum
 
 from nlinkshim.elf.file import ElfFile
 from nlinkshim.elf.machines import Machine
 from nlinkshim.engines.audit.closure import Closure, Missing
+from nlinkshim.engines.audit.kinds import finding
 from nlinkshim.engines.audit.loader import Libc, Loaded
-from nlinkshim.errors import ExitCode
-from nlinkshim.output.text import GREEN, RED, YELLOW
-from nlinkshim.output.verdict import VerdictRow
+from nlinkshim.engines.audit.result import Finding, Severity, Verdict
 from nlinkshim.shim.coverage import Shim
 
 FRONT_MOUNT = "put a front mount before the lying one: bindfs --hide-hard-links, or an rclone mount"
@@ -26,55 +24,8 @@ FRONT_MOUNT = "put a front mount before the lying one: bindfs --hide-hard-links,
 _DF_1_PIE = 0x08000000
 
 
-class Severity(str, Enum):
-    """A row is the word and its colour, if it has one."""
-
-    colour: str | None
-
-    def __new__(cls, word: str, colour: str | None) -> Severity:
-        severity = str.__new__(cls, word)
-        severity._value_ = word
-        severity.colour = colour
-        return severity
-
-    ERROR = "error", RED
-    WARNING = "warning", YELLOW
-    INFO = "info", None
-
-
-class Verdict(VerdictRow):
-    """How much of a program's calls a preload reaches."""
-
-    REACHABLE = "reachable", ExitCode.WELL, GREEN, "a preload reaches its stat calls"
-    PARTLY = "partly", ExitCode.WRONG, YELLOW, "a preload reaches only a part of its stat calls"
-    UNREACHABLE = "unreachable", ExitCode.WRONG, RED, "no preload reaches its stat calls"
-
-
-@dataclass(frozen=True)
-class Finding:
-    """`object` is a path as seen inside the root; reason and remedy are sentences without a full stop."""
-
-    id: str
-    severity: Severity
-    object: str
-    reason: str
-    remedy: str | None = None
-
-
-def error(id_: str, object_: str, reason: str, remedy: str | None = None) -> Finding:
-    return Finding(id_, Severity.ERROR, object_, reason, remedy)
-
-
-def warning(id_: str, object_: str, reason: str, remedy: str | None = None) -> Finding:
-    return Finding(id_, Severity.WARNING, object_, reason, remedy)
-
-
-def info(id_: str, object_: str, reason: str, remedy: str | None = None) -> Finding:
-    return Finding(id_, Severity.INFO, object_, reason, remedy)
-
-
 def judge(findings: Iterable[Finding]) -> Verdict:
-    severities = {finding.severity for finding in findings}
+    severities = {found.severity for found in findings}
     if Severity.ERROR in severities:
         return Verdict.UNREACHABLE
     return Verdict.PARTLY if Severity.WARNING in severities else Verdict.REACHABLE
@@ -82,7 +33,7 @@ def judge(findings: Iterable[Finding]) -> Verdict:
 
 def gravest_first(findings: Iterable[Finding]) -> list[Finding]:
     order = list(Severity)
-    return sorted(findings, key=lambda finding: order.index(finding.severity))
+    return sorted(findings, key=lambda found: order.index(found.severity))
 
 
 @dataclass(frozen=True)
@@ -97,21 +48,21 @@ class Privileges:
 def on_privileges(path: str, privileges: Privileges) -> Iterator[Finding]:
     ignored = "the kernel starts it in secure mode (AT_SECURE), in which the loader ignores LD_PRELOAD"
     if privileges.setuid is not None:
-        yield error(
+        yield finding(
             "setuid",
             path,
             f"it is setuid: unless uid {privileges.setuid} itself starts it, {ignored}",
             f"chmod u-s {path}, and start it as the user it is to run as",
         )
     if privileges.setgid is not None:
-        yield error(
+        yield finding(
             "setgid",
             path,
             f"it is setgid: unless gid {privileges.setgid} itself starts it, {ignored}",
             f"chmod g-s {path}, and start it as the group it is to run as",
         )
     if privileges.capabilities:
-        yield error(
+        yield finding(
             "capabilities",
             path,
             f"it has file capabilities: unless root starts it, {ignored}",
@@ -123,7 +74,7 @@ def on_kind(path: str, elf: ElfFile) -> Iterator[Finding]:
     """Whether there is a loader at all, and libc between the program and the kernel."""
     if elf.is_go:
         linked = "dynamically linked" if elf.interpreter else "statically linked"
-        yield error(
+        yield finding(
             "go",
             path,
             f"it is a Go program ({linked}): its calls go to the kernel without libc",
@@ -133,7 +84,7 @@ def on_kind(path: str, elf: ElfFile) -> Iterator[Finding]:
         return
     if elf.type == "ET_EXEC" or (elf.type == "ET_DYN" and elf.flags_1 & _DF_1_PIE):
         if not elf.is_go:
-            yield error(
+            yield finding(
                 "static",
                 path,
                 "it is statically linked: there is no loader to inject anything",
@@ -141,7 +92,7 @@ def on_kind(path: str, elf: ElfFile) -> Iterator[Finding]:
             )
         return
     kind = {"ET_DYN": "a shared object", "ET_REL": "an object file", "ET_CORE": "a core dump"}
-    yield error(
+    yield finding(
         "not-a-program",
         path,
         f"it is {kind.get(elf.type, 'an ELF file of an unknown type')}, not a program",
@@ -154,23 +105,23 @@ def on_machine(path: str, machine: Machine, shim: Shim, shim_is_chosen: bool) ->
     if machine == shim.machine:
         return
     if not machine.has_shim:
-        yield error("no-shim", path, f"it is for {machine.name}, and there is no shim for that machine")
+        yield finding("no-shim", path, f"it is for {machine.name}, and there is no shim for that machine")
         return
     take = f"take nlinkshim/libnlinkshim.so out of the wheel {machine.wheel}"
     if shim_is_chosen:
-        yield error(
+        yield finding(
             "wrong-machine",
             path,
             f"it is for {machine.name}, and the shim at hand ({shim.path}) for {shim.machine.name}",
             take,
         )
     else:
-        yield info("foreign-machine", path, f"it is for {machine.name}; another shim belongs there", take)
+        yield finding("foreign-machine", path, f"it is for {machine.name}; another shim belongs there", take)
 
 
 def on_loader(path: str, interpreter: str, libc: Libc) -> Iterator[Finding]:
     if libc == "unknown":
-        yield warning(
+        yield finding(
             "unknown-loader",
             path,
             f"its loader {interpreter} is neither glibc's nor musl's: the shim was not made for it",
@@ -182,9 +133,9 @@ def on_coverage(program: Loaded, imports: Mapping[str, Sequence[str]], shim: Shi
     for name in uncovered(imports, shim.covers):
         for path in imports[name]:
             if program.elf.machine == shim.machine:
-                yield warning("uncovered", path, f"it imports {name}, which the shim does not cover")
+                yield finding("uncovered", path, f"it imports {name}, which the shim does not cover")
             else:
-                yield info(
+                yield finding(
                     "coverage-unknown",
                     path,
                     f"it imports {name}, which the shim for {shim.machine.name} does not cover; that for"
@@ -192,14 +143,14 @@ def on_coverage(program: Loaded, imports: Mapping[str, Sequence[str]], shim: Shi
                     "nlinkshim audit --shim FILE, with the shim of that wheel",
                 )
     for name in sorted(program.elf.exports & shim.covers):
-        yield warning(
+        yield finding(
             "defined-by-program",
             program.path,
             f"it exports a {name} of its own, which the loader finds before any preload's",
             "build it with this name hidden (visibility attribute), or static",
         )
     if not imports and not program.elf.is_go:
-        yield info(
+        yield finding(
             "no-entry-points",
             program.path,
             "neither it nor any library of it imports a stat entry point: there is nothing to correct, or it"
@@ -265,17 +216,19 @@ def on_objects(closure: Closure, libc: Libc) -> Iterator[Finding]:
     for loaded in closure.objects:
         elf, path = loaded.elf, loaded.path
         if elf.is_go and loaded is not program:
-            yield warning(
+            yield finding(
                 "go-library", path, "it has Go code, whose calls go to the kernel without libc", FRONT_MOUNT
             )
         if _DLMOPEN in elf.imports:
-            say = info if loaded.plug_in else warning
-            yield say(
-                _DLMOPEN, path, "it imports dlmopen: what it opens in another namespace is out of reach"
+            yield finding(
+                _DLMOPEN,
+                path,
+                "it imports dlmopen: what it opens in another namespace is out of reach",
+                harmless=loaded.plug_in,
             )
         for sign in _SIGNS:
             if any(map(sign.imports.fullmatch, elf.imports)) or any(map(sign.needs.match, elf.needed)):
-                yield info(sign.id, path, sign.reason)
+                yield finding(sign.id, path, sign.reason)
     if libc == "glibc":  # others know no RTLD_DEEPBIND
         yield from _on_deep_binding(closure)
 
@@ -284,7 +237,7 @@ def _on_deep_binding(closure: Closure) -> Iterator[Finding]:
     for host, library in closure.hosts():
         if host.deep_bind:
             names = [posixpath.basename(path) for path, its in closure.plugged.items() if its is host]
-            yield warning(
+            yield finding(
                 "deepbind",
                 library.path,
                 f"it opens each {host.what} with RTLD_DEEPBIND, past any preload"
@@ -294,25 +247,25 @@ def _on_deep_binding(closure: Closure) -> Iterator[Finding]:
     for loaded in closure.objects:
         for pattern, opened in _DEEP_BINDERS:
             if pattern.match(posixpath.basename(loaded.path)):
-                yield info("deepbind", loaded.path, f"it opens with RTLD_DEEPBIND {opened}")
+                yield finding("deepbind", loaded.path, f"it opens with RTLD_DEEPBIND {opened}", harmless=True)
 
 
 def on_missing(missing: Iterable[Missing]) -> Iterator[Finding]:
     for library in missing:
         optional = library.requester.plug_in
-        say, consequence = (
-            (info, "this plug-in cannot be opened") if optional else (warning, "its imports are not known")
-        )
+        consequence = "this plug-in cannot be opened" if optional else "its imports are not known"
         if library.reason is None:
-            yield say(
+            yield finding(
                 "missing-library",
                 library.requester.path,
                 f"it needs {library.name}, which no folder of its loader's has: {consequence}",
                 None if optional else "install it; or audit inside the image, with --root",
+                harmless=optional,
             )
         else:
-            yield say(
+            yield finding(
                 "unusable-library",
                 library.requester.path,
                 f"it needs {library.name}, but {library.reason}: {consequence}",
+                harmless=optional,
             )

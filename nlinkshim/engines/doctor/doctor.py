@@ -26,11 +26,20 @@ def doctor(
     """Check this host or container, and the mount at `path` if one is given.
 
     `timeout` is for each call on the mount, in seconds; after one that hangs no other is made. `user` is a
-    name or uid as whom access is tried.
+    name or uid as whom access is tried (default: the user of this process). A remedy may have the line for
+    `sh` that begins it.
 
     Raises:
         UsageError: the path does not exist or is no folder, the user is unknown, this user may not become it,
-        or an argument is of another type or out of range.
+            or an argument is of another type or out of range.
+
+    Example:
+        >>> findings = nlinkshim.doctor("/mnt/dfs", timeout=5.0)
+        >>> [finding.level.value for finding in findings if finding.id == "mount-alive"]
+        ['PASS']
+        >>> for finding in findings:
+        ...     if finding.level is nlinkshim.Level.FAIL:
+        ...         print(finding.subject, finding.message, finding.remedy, finding.command)  # doctest: +SKIP
     """
     return list(findings(path, timeout=timeout, user=user))
 

@@ -5,10 +5,11 @@ from __future__ import annotations
 import os
 from collections.abc import Iterator, Sequence
 
-from nlinkshim.engines.doctor.context import Context, Look, look_at
+from nlinkshim.engines.doctor.context import Context
 from nlinkshim.engines.doctor.result import Answer, failed, passed, warned
 from nlinkshim.errors import NlinkshimError
 from nlinkshim.mounts import illness
+from nlinkshim.mounts.look import Look, look_at
 from nlinkshim.mounts.remedy import START, Remedy, open_to_others, quote
 from nlinkshim.mounts.table import Mount, mount_of
 
@@ -193,7 +194,7 @@ def link_counts(context: Context) -> Iterator[Answer]:
     if isinstance(result, NlinkshimError):
         yield warned(context.path, f"link counts could not be compared: {result}", None)
         return
-    from nlinkshim.engines.verify.judge import Verdict
+    from nlinkshim.engines.verify.result import Verdict
 
     seen = f"{result.entries:,} entries looked at"
     if result.verdict is Verdict.NEEDED:

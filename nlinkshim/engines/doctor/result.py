@@ -8,15 +8,26 @@ from enum import Enum
 from typing import TYPE_CHECKING
 
 from nlinkshim.mounts.remedy import Remedy
+from nlinkshim.output.text import GREEN, RED, YELLOW
 
 if TYPE_CHECKING:
     from nlinkshim.engines.doctor.context import Context
 
 
 class Level(str, Enum):
-    PASS = "PASS"  # noqa: S105  not a password
-    WARN = "WARN"
-    FAIL = "FAIL"
+    """How a check ended: a row of word and colour each."""
+
+    colour: str
+
+    def __new__(cls, word: str, colour: str) -> Level:
+        level = str.__new__(cls, word)
+        level._value_ = word
+        level.colour = colour
+        return level
+
+    PASS = "PASS", GREEN
+    WARN = "WARN", YELLOW
+    FAIL = "FAIL", RED
 
 
 @dataclass(frozen=True)

@@ -6,22 +6,23 @@ import os
 from collections.abc import Iterator
 
 from nlinkshim.engines.audit.audit import audit
-from nlinkshim.engines.audit.rules import Verdict
-from nlinkshim.engines.doctor.context import Context, look_at
+from nlinkshim.engines.audit.result import Verdict
+from nlinkshim.engines.doctor.context import Context
 from nlinkshim.engines.doctor.result import Answer, failed, passed, warned
-from nlinkshim.engines.status.inspect import Process
+from nlinkshim.engines.status.result import Process
 from nlinkshim.engines.status.status import status
-from nlinkshim.engines.verify.judge import Verdict as Proved
 from nlinkshim.engines.verify.result import MountResult
+from nlinkshim.engines.verify.result import Verdict as Proved
 from nlinkshim.errors import ExitCode, NlinkshimError
+from nlinkshim.mounts.look import look_at
 from nlinkshim.mounts.remedy import Remedy, quote
 from nlinkshim.mounts.table import Mount, mount_of, read_mounts
 from nlinkshim.smbd import program as smbd_program
 
 MOST_MOUNTS = 8  # looked at without a path
 PRELOAD = (
-    "nlinkshim env --format systemd (lines for: systemctl edit smbd), then systemctl restart smbd;"
-    " in a container: nlinkshim run -- smbd ..."
+    "`nlinkshim env --format systemd` (lines for `systemctl edit smbd`), then `systemctl restart smbd`;"
+    " in a container: `nlinkshim run -- smbd ...`"
 )
 
 
@@ -64,10 +65,8 @@ def smbd_running(context: Context) -> Iterator[Answer]:
     survey = status(name="smbd")
     live = survey.processes
     if survey.exit_code == ExitCode.WELL:
-        total = sum(process.corrected or 0 for process in live)
-        yield passed(
-            "smbd processes", f"{len(live)} run under the shim; {total:,} link counts corrected so far"
-        )
+        corrected = f"{survey.corrected:,} link counts corrected so far"
+        yield passed("smbd processes", f"{len(live)} run under the shim; {corrected}")
         return
     bare = [process for process in live if process.mapped is not None and not process.effective]
     if bare:

@@ -14,34 +14,21 @@ from typing import Any
 
 from nlinkshim.elf.image import Image, MalformedError
 from nlinkshim.elf.memory import DELETED, Memory, Region, extent, parse_maps, read_small
-from nlinkshim.shim.state import SYMBOL, ShimState, StateError, parse_state, state_size
+from nlinkshim.engines.status.result import ENDED, Process
+from nlinkshim.shim.state import (
+    SYMBOL,
+    ShimState,
+    StateError,
+    counters_size,
+    parse_state,
+    state_size,
+    with_counters,
+)
 
-ENDED = "it ended while it was looked at"
 KERNEL_THREAD = 0x00200000  # PF_KTHREAD
 ATTEMPTS = 3  # at a process that starts another program meanwhile
+ANONYMOUS_SHARED = "/dev/zero" + DELETED
 LARGEST_SHIM = 1 << 22  # bytes of a file that can be one
-
-
-@dataclass(frozen=True)
-class Process:
-    """What there is to say of one process.
-
-    `mapped` is None where that could not be seen; `problem` then says why. `effective`: the shim is loaded,
-    in front of libc, and switched on. `shim_path` is as the process sees it. Counters are None where they
-    cannot be read.
-    """
-
-    pid: int
-    ppid: int
-    name: str
-    mapped: bool | None
-    effective: bool = False
-    shim_version: str | None = None
-    shim_path: str | None = None
-    scope: str | None = None
-    corrected: int | None = None
-    left_alone: int | None = None
-    problem: str | None = None
 
 
 @dataclass(frozen=True)
@@ -168,6 +155,7 @@ class _Found:
     region: Region
     image: Image | None = None
     state: ShimState | None = None
+    family: int | None = None  # inode of the page where its counters stand; None: in the shim itself
     problem: str | None = None
 
     @property
@@ -190,21 +178,36 @@ def _shims(memory: Memory, regions: Sequence[Region]) -> list[_Found]:
                 found.append(_Found(region, problem=f"the mapped shim is damaged: {error}"))
             continue
         if place is not None:
-            found.append(_state(region, image, *place))
+            found.append(_state(memory, regions, region, image, *place))
         elif named:
             found.append(_Found(region, image, problem="the mapped file shows no nlinkshim_state"))
     return found
 
 
-def _state(region: Region, image: Image, address: int, size: int) -> _Found:
+def _state(
+    memory: Memory, regions: Sequence[Region], region: Region, image: Image, address: int, size: int
+) -> _Found:
     form = image.form
     try:
         data = image.read(address, min(size, state_size(form.word)))
-        return _Found(region, image, parse_state(data, form.word, form.order))
+        state = parse_state(data, form.word, form.order)
+        if not state.shared:
+            return _Found(region, image, state)
+        page = _shared_page(regions, state.shared, counters_size(form.word))
+        counters = memory.read(state.shared, counters_size(form.word))
+        return _Found(region, image, with_counters(state, counters, form.word, form.order), page)
     except MalformedError as error:
         return _Found(region, image, problem=f"its nlinkshim_state cannot be read: {error}")
     except StateError as error:
         return _Found(region, image, problem=f"its nlinkshim_state {error}")
+
+
+def _shared_page(regions: Sequence[Region], address: int, size: int) -> int:
+    """The inode of the anonymous shared memory that holds an address (proc_pid_maps(5) names it so)."""
+    for region in regions:
+        if region.start <= address and address + size <= region.end and region.path == ANONYMOUS_SHARED:
+            return region.file[1]
+    raise MalformedError("its counters are not where it says")
 
 
 def _describe(
@@ -219,6 +222,7 @@ def _describe(
         return replace(process, problem=shim.problem)
     state = shim.state
     idle = _why_idle(memory, regions, shim.image, state)
+    alone = None if state.shared else "it counts for itself alone: the kernel gave the shim no page to share"
     return replace(
         process,
         effective=idle is None,
@@ -226,7 +230,8 @@ def _describe(
         scope=state.scope,
         corrected=state.corrected,
         left_alone=state.left_alone,
-        problem=idle or _difference(folder, shim.region, shim.image, state, installed),
+        family=shim.family,
+        problem=idle or _difference(folder, shim.region, shim.image, state, installed) or alone,
     )
 
 

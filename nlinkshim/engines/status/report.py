@@ -5,9 +5,9 @@ from __future__ import annotations
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import asdict
 
-from nlinkshim.engines.status.inspect import Process
-from nlinkshim.engines.status.status import Survey
+from nlinkshim.engines.status.result import Process, Survey
 from nlinkshim.output.json import document
+from nlinkshim.output.lines import fitted
 from nlinkshim.output.table import as_table
 from nlinkshim.output.text import GREEN, RED, YELLOW, printable
 
@@ -23,16 +23,18 @@ def as_json(survey: Survey) -> str:
     return document(SCHEMA, processes=[asdict(process) for process in survey.processes])
 
 
-def as_text(survey: Survey, before: Survey | None = None) -> str:
+def as_text(survey: Survey, before: Survey | None = None, width: int | None = None) -> str:
     """A table, children below their parents; then what is wrong with them. `before`: also how counters grew
-    since. Empty if there is no process."""
+    since. `width`: of the terminal. Empty if there is no process."""
     if not survey.processes:
         return ""
     earlier = {process.pid: process for process in before.processes} if before else {}
     rows: list[tuple[str, ...]] = []
     colours = []
     ordered = list(tree(survey.processes))
+    heads: dict[int, int] = {}  # the first process shown of each family
     for depth, process in ordered:
+        head = process.pid if process.family is None else heads.setdefault(process.family, process.pid)
         word, colour = _state(process)
         colours.append(colour)
         rows.append(
@@ -42,12 +44,21 @@ def as_text(survey: Survey, before: Survey | None = None) -> str:
                 word,
                 process.shim_version or "-",
                 printable(process.scope or "-"),
-                _counter("corrected", process, earlier),
-                _counter("left_alone", process, earlier),
+                _counter("corrected", process, earlier, head),
+                _counter("left_alone", process, earlier, head),
             )
         )
-    lines = [as_table(HEADS, rows, numbers=NUMBERS, colours=("SHIM", colours))]
-    return "\n".join([*lines, *_problems(process for _, process in ordered)])
+    table = as_table(
+        HEADS,
+        rows,
+        numbers=NUMBERS,
+        colours=("SHIM", colours),
+        width=width,
+        flexible=("PROCESS", "SCOPE"),
+        dropped=("VERSION", "LEFT ALONE"),
+    )
+    problems = _problems(process for _, process in ordered)
+    return "\n".join([table, *(fitted(problem, width) for problem in problems)])
 
 
 def _problems(processes: Iterable[Process]) -> Iterator[str]:
@@ -86,7 +97,9 @@ def _state(process: Process) -> tuple[str, str]:
     return ("ineffective" if process.mapped else "missing"), RED
 
 
-def _counter(name: str, process: Process, earlier: Mapping[int, Process]) -> str:
+def _counter(name: str, process: Process, earlier: Mapping[int, Process], head: int) -> str:
+    if head != process.pid:
+        return f"with {head}"
     value = getattr(process, name)
     if value is None:
         return "-"

@@ -1,7 +1,4 @@
-"""What the counts of a walk mean. Pure but for the mounts that a remedy's command is checked against.
-
-Named tuples here and in what `verify` imports: dataclasses would double the time that Python takes to start.
-"""
+"""What the counts of a walk mean. Pure but for the mounts that a remedy's command is checked against."""
 
 from __future__ import annotations
 
@@ -11,43 +8,12 @@ from collections.abc import Callable, Mapping, Sequence
 from types import MappingProxyType
 from typing import TYPE_CHECKING, NamedTuple
 
-from nlinkshim.errors import ExitCode
-from nlinkshim.output.text import GREEN, RED, YELLOW
-from nlinkshim.output.verdict import VerdictRow
+from nlinkshim.engines.verify.result import MountResult, Sample, Verdict
 
 if TYPE_CHECKING:
     from nlinkshim.engines.verify.notes import Note
     from nlinkshim.mounts.illness import Illness
     from nlinkshim.mounts.table import Mount
-
-
-class Verdict(VerdictRow):
-    """What verify says of a mount. The exit code is that of an undisturbed run: see MountResult.exit_code."""
-
-    NEEDED = "needed", ExitCode.WELL, GREEN, "it reports 0 for live entries, and the shim corrects every one"
-    NOT_NEEDED = "not-needed", ExitCode.WELL, GREEN, "no entry reports 0: it counts links by itself"
-    INEFFECTIVE = (
-        "ineffective",
-        ExitCode.WRONG,
-        RED,
-        "it reports 0 for live entries, and the shim leaves some",
-    )
-    CORRUPTING = "corrupting", ExitCode.WRONG, RED, "the shim changed what it must not change"
-    OTHER_CAUSE = "other-cause", ExitCode.INCOMPLETE, YELLOW, "the trouble is another one, which is named"
-    INCOMPLETE = "incomplete", ExitCode.INCOMPLETE, YELLOW, "too little could be read or judged"
-
-
-LEFT_AT_0 = "left at 0"
-
-
-class Sample(NamedTuple):
-    """One entry that lies, or that came out wrong. `raw` and `patched` are link counts."""
-
-    path: str
-    entry_point: str
-    raw: int
-    patched: int
-    problem: str | None  # None: a lie that was corrected
 
 
 class Walk(NamedTuple):
@@ -195,6 +161,25 @@ def _proves_nothing(walk: Walk, facts: Facts) -> Judgement | None:
         return Judgement(Verdict.OTHER_CAUSE, cause, remedy, command)
     cause = f"it is of type {mount.fstype}, outside the scope of the shim: counts here prove nothing"
     return Judgement(Verdict.INCOMPLETE, cause, remedy, command)
+
+
+def result_of(walk: Walk, facts: Facts, judgement: Judgement, seconds: float) -> MountResult:
+    counted = {name: getattr(walk, name) for name in MountResult._fields if name in Walk._fields}
+    known = {
+        "fresh": not walk.stale_error,
+        "limited": bool(walk.limited),
+        "mounts_below_paths": below(walk, facts.path),
+        "notes": walk.notes if facts.mount and facts.mount.is_fuse else (),
+    }
+    return MountResult(
+        **{**counted, **known},
+        path=facts.path,
+        fstype=facts.fstype,
+        mount_point=facts.mount.path if facts.mount else None,
+        scope=walk.shim_scope,
+        seconds=seconds,
+        **judgement._asdict(),
+    )
 
 
 def below(walk: Walk, path: str) -> tuple[str, ...]:

@@ -1,13 +1,48 @@
-"""The result of verify for one path."""
+"""The result of verify for one path, and the rows of what it may say.
+
+Named tuples here and in what `verify` imports: dataclasses would double the time that Python takes to start.
+"""
 
 from __future__ import annotations
 
 from collections.abc import Mapping
-from typing import NamedTuple
+from typing import TYPE_CHECKING, NamedTuple
 
-from nlinkshim.engines.verify.judge import Facts, Judgement, Sample, Verdict, Walk, below
-from nlinkshim.engines.verify.notes import Note
 from nlinkshim.errors import ExitCode
+from nlinkshim.output.text import GREEN, RED, YELLOW
+from nlinkshim.output.verdict import VerdictRow
+
+if TYPE_CHECKING:
+    from nlinkshim.engines.verify.notes import Note
+
+
+class Verdict(VerdictRow):
+    """What verify says of a mount. The exit code is that of an undisturbed run: see MountResult.exit_code."""
+
+    NEEDED = "needed", ExitCode.WELL, GREEN, "it reports 0 for live entries, and the shim corrects every one"
+    NOT_NEEDED = "not-needed", ExitCode.WELL, GREEN, "no entry reports 0: it counts links by itself"
+    INEFFECTIVE = (
+        "ineffective",
+        ExitCode.WRONG,
+        RED,
+        "it reports 0 for live entries, and the shim leaves some",
+    )
+    CORRUPTING = "corrupting", ExitCode.WRONG, RED, "the shim changed what it must not change"
+    OTHER_CAUSE = "other-cause", ExitCode.INCOMPLETE, YELLOW, "the trouble is another one, which is named"
+    INCOMPLETE = "incomplete", ExitCode.INCOMPLETE, YELLOW, "too little could be read or judged"
+
+
+LEFT_AT_0 = "left at 0"
+
+
+class Sample(NamedTuple):
+    """One entry that lies, or that came out wrong. `raw` and `patched` are link counts."""
+
+    path: str
+    entry_point: str
+    raw: int
+    patched: int
+    problem: str | None  # None: a lie that was corrected
 
 
 class MountResult(NamedTuple):
@@ -37,9 +72,7 @@ class MountResult(NamedTuple):
     fresh: bool  # whether the kernel lets the daemon be asked afresh (statx, since Linux 4.11)
     limited: bool  # it ended at max_entries, and there was more
     mounts_below: int  # other file systems mounted below the path, not entered
-    mounts_below_paths: tuple[
-        str, ...
-    ]  # the same by path below the path; a part of them if they are very many
+    mounts_below_paths: tuple[str, ...]  # the same by path below the path; a part of very many
     seconds: float  # wall time
     cause: str | None
     remedy: str | None  # in words
@@ -52,22 +85,3 @@ class MountResult(NamedTuple):
     def exit_code(self) -> ExitCode:
         """The verdict's, but 3 for lies that were all corrected where something could not be judged."""
         return max(self.verdict.exit_code, ExitCode.INCOMPLETE if self.partial else ExitCode.WELL)
-
-
-def result_of(walk: Walk, facts: Facts, judgement: Judgement, seconds: float) -> MountResult:
-    counted = {name: getattr(walk, name) for name in MountResult._fields if name in Walk._fields}
-    known = {
-        "fresh": not walk.stale_error,
-        "limited": bool(walk.limited),
-        "mounts_below_paths": below(walk, facts.path),
-        "notes": walk.notes if facts.mount and facts.mount.is_fuse else (),
-    }
-    return MountResult(
-        **{**counted, **known},
-        path=facts.path,
-        fstype=facts.fstype,
-        mount_point=facts.mount.path if facts.mount else None,
-        scope=walk.shim_scope,
-        seconds=seconds,
-        **judgement._asdict(),
-    )

@@ -18,8 +18,9 @@ import _cffi_backend
 
 from nlinkshim._version import __version__
 from nlinkshim._walker import ffi, lib
-from nlinkshim.engines.verify.judge import LEFT_AT_0, Sample, Walk
+from nlinkshim.engines.verify.judge import Walk
 from nlinkshim.engines.verify.notes import notes_of
+from nlinkshim.engines.verify.result import LEFT_AT_0, Sample
 from nlinkshim.nameless import nameless_file, out_of_the_way
 from nlinkshim.shim.preload import directory_nlink
 

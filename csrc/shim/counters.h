@@ -1,0 +1,23 @@
+/* The counters of a process and of all that it forks, in one page that they share: so what smbd's children corrected
+ * is still known when their clients, and they, have gone. A program that is started anew begins with another page. */
+#ifndef NLINKSHIM_COUNTERS_H
+#define NLINKSHIM_COUNTERS_H
+
+#include "state.h"
+
+/* Called once, by the constructor; where the page cannot be had, each process counts for itself. */
+void counters_share(void);
+
+static inline struct counters *counters(void)
+{
+    struct counters *shared = __atomic_load_n(&state.shared, __ATOMIC_RELAXED);
+    return __builtin_expect(shared != 0, 1) ? shared : &state.own;
+}
+
+/* Many processes add at once. */
+static inline void count(uintptr_t *counter)
+{
+    __atomic_fetch_add(counter, 1, __ATOMIC_RELAXED);
+}
+
+#endif
