@@ -111,6 +111,20 @@ class Model:
         """The reference of an image of ours: smbd, mounter or tools."""
         return f"{self.settings.registry}/nlinkshim-{stage}:{self.settings.tag or self.version}"
 
+    @cached_property
+    def tolerations(self) -> tuple[dict[str, str | int], ...]:
+        """What all pods tolerate, as Kubernetes writes it."""
+        return tuple(_toleration(text) for text in self.settings.tolerations)
+
+    @property
+    def server_tolerations(self) -> tuple[dict[str, str | int], ...]:
+        """And for how long the server tolerates a node that is dead to Kubernetes."""
+        seconds = self.settings.toleration_seconds
+        return self.tolerations + tuple(
+            {"key": key, "operator": "Exists", "effect": "NoExecute", "tolerationSeconds": seconds}
+            for key in ("node.kubernetes.io/not-ready", "node.kubernetes.io/unreachable")
+        )
+
     def secret(self, user: User) -> str:
         """The name of the Kubernetes Secret that holds the user's name and password."""
         return f"{self.settings.name}-user-{user.name}"
@@ -171,6 +185,13 @@ class Model:
     def scope(self) -> str:
         """NLINKSHIM_SCOPE in smbd's container."""
         return "fuse" if self.settings.scope == "fuse" else self.mount
+
+
+def _toleration(text: str) -> dict[str, str | int]:
+    taint, _, effect = text.partition(":")
+    key, separator, value = taint.partition("=")
+    matched = {"operator": "Equal", "value": value} if separator else {"operator": "Exists"}
+    return {"key": key, **matched, **({"effect": effect} if effect else {})}
 
 
 def _within(path: str, folder: str) -> bool:
