@@ -136,7 +136,7 @@ complete -c nlinkshim -n '_shtab_nlinkshim_using generate' -l base-kind -x -d 'w
 complete -c nlinkshim -n '_shtab_nlinkshim_using generate' -l python-image -x -d 'image with Python and pip that builds for a base of your own, and is the base of its tools image'
 complete -c nlinkshim -n '_shtab_nlinkshim_using generate' -l wheels -x -d 'folder of wheels to install from (nlinkshim and what it needs) instead of the package index'
 complete -c nlinkshim -n '_shtab_nlinkshim_using generate' -l registry -x -d 'registry and folder of the images'
-complete -c nlinkshim -n '_shtab_nlinkshim_using generate' -l tag -x -d 'tag of the images; empty: the version of nlinkshim'
+complete -c nlinkshim -n '_shtab_nlinkshim_using generate' -l tag -x -d 'tag of the images; empty: the version of nlinkshim and a digest of what they are made from, so that each change makes others. One of your own is to change with them'
 complete -c nlinkshim -n '_shtab_nlinkshim_using generate' -l server-image -x -d 'image of the FUSE server; empty: something else mounts it on the host or node'
 complete -c nlinkshim -n '_shtab_nlinkshim_using generate' -l server-command -x -d 'its command and arguments, one a string; empty: the image'"'"'s own; may be repeated'
 complete -c nlinkshim -n '_shtab_nlinkshim_using generate' -l consumer-image -x -d 'image of the consumer sample, such as a media server; empty: the tools image'

@@ -212,6 +212,45 @@ def test_kustomize(name: str, folder: Path):
     }
 
 
+SERVED = "daemonset-balanced-server-users-rw-part"
+
+
+def with_patches(text: str, commented: re.Pattern[str]) -> str:
+    """The file that is begun for the user, with its example uncommented."""
+    begin = commented.search(text)
+    assert begin
+    lines = text[begin.start() :].splitlines()
+    example = [line.removeprefix("#").removeprefix(" ") for line in lines if line.startswith("#")]
+    return text[: begin.start()] + "\n".join(example) + "\n"
+
+
+@pytest.mark.parametrize("name", [SERVED, "csi-inside-no-server-user-ro-whole"])
+def test_the_overlay_is_laid_over_the_manifests(name: str, folder: Path):
+    """As it is begun it changes nothing; its example changes the Deployment, which stays sound."""
+    for path, file in render("kubernetes", COMBINATIONS[name]).items():
+        if path.parts[0] in ("kubernetes", "overlay"):
+            (folder / path).parent.mkdir(exist_ok=True)
+            (folder / path).write_bytes(file.content)
+    kustomize = [str(BIN / "kubectl"), "kustomize"]
+    plain = processes.run([*kustomize, str(folder / "kubernetes")], timeout=60).stdout
+    done = processes.run([*kustomize, str(folder / "overlay")], timeout=60)
+    assert (done.stdout, done.stderr) == (plain, "")
+    own = folder / "overlay/kustomization.yaml"
+    own.write_text(with_patches(own.read_text(), re.compile(r"^# patches:", re.MULTILINE)))
+    patched = processes.run([*kustomize, str(folder / "overlay")], timeout=60)
+    assert patched.stderr == ""
+    found = Manifests.read([patched.stdout])
+    (server,) = found.selected(found.of("Service")[0]["spec"]["selector"])
+    if name == SERVED:
+        fuse = next(one for one in server.spec["containers"] if one["name"] == "fuse")
+        assert fuse["env"] == [{"name": "TZ", "value": "Europe/Berlin"}]
+        assert fuse["image"] == COMBINATIONS[name].settings.server_image
+        assert {"cache", "config", "fuse", "state"} <= {volume["name"] for volume in server.spec["volumes"]}
+    else:
+        assert server.spec["terminationGracePeriodSeconds"] == 60
+    assert list(manifests.schema(found)) == []
+
+
 def test_the_commands_for_the_secrets_are_those_that_are_referred_to():
     model = COMBINATIONS["csi-inside-no-server-users-ro-whole"]
     comments = re.sub(r"\\\n#", "", texts(model)["kustomization.yaml"])

@@ -23,7 +23,8 @@ def generate(
 ) -> list[str]:
     """Write the files of `target` ("container", "compose" or "kubernetes") into the folder `out`.
 
-    The output is the same for the same settings and version. `force` overwrites files that differ. Returns
+    The output is the same for the same settings and version. `force` overwrites files that differ, but not
+    those that are the user's once they are there (overlay/, compose.override.yaml). Returns
     the paths that were written, below `out`; with `check`, which writes nothing, one line for each
     difference between `out` and what would be written.
 
@@ -38,8 +39,7 @@ def generate(
     files = render(target, Model.of(_checked(settings)))
     if check:
         return differences(folder, files)
-    write(folder, files, force=force)
-    return [str(name) for name in files]
+    return [str(name) for name in write(folder, files, force=force)]
 
 
 def _checked(settings: Settings | None) -> Settings:

@@ -37,6 +37,7 @@ class Model:
 
     settings: Settings
     version: str = __version__
+    content: str = ""  # digest of what the images are made from, once that is rendered
 
     @classmethod
     def of(cls, settings: Settings) -> Model:
@@ -108,8 +109,21 @@ class Model:
         return name if name in ("debian", "alpine") else ""
 
     def image(self, stage: str) -> str:
-        """The reference of an image of ours: smbd, mounter or tools."""
-        return f"{self.settings.registry}/nlinkshim-{stage}:{self.settings.tag or self.version}"
+        """The reference of an image of ours: smbd, mounter or tools.
+
+        Images of other content have another name: so folders on one host do not take each other's, and what
+        is applied after a change differs.
+        """
+        return f"{self.settings.registry}/nlinkshim-{stage}:{self.settings.tag or self._own_tag}"
+
+    @property
+    def tag_may_move(self) -> bool:
+        """Whether nodes must ask the registry if an image that they have is still the one of this tag."""
+        return bool(self.settings.tag) and self.settings.registry.partition("/")[0] != "localhost"
+
+    @property
+    def _own_tag(self) -> str:
+        return f"{self.version}-{self.content}".replace("+", "-")
 
     @cached_property
     def tolerations(self) -> tuple[dict[str, str | int], ...]:

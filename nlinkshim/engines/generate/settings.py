@@ -124,7 +124,13 @@ class Settings:
         optional=True,
     )
     registry: str = _key("localhost", "registry and folder of the images", check=valid.registry)
-    tag: str = _key("", "tag of the images; empty: the version of nlinkshim", check=valid.tag, optional=True)
+    tag: str = _key(
+        "",
+        "tag of the images; empty: the version of nlinkshim and a digest of what they are made from, so that "
+        "each change makes others. One of your own is to change with them",
+        check=valid.tag,
+        optional=True,
+    )
     # the FUSE server (compose, kubernetes)
     server_image: str = _key(
         "",
