@@ -40,6 +40,13 @@ REST: dict[str, dict[str, Any]] = {
         "service_address": "192.168.1.20",
         "port": 4450,
         "node_selector": ["kubernetes.io/hostname=node1"],
+        "prefer_node": ["kubernetes.io/hostname=node1"],
+        "tolerations": ["example.org/spare=yes:NoSchedule", "node-role.kubernetes.io/control-plane"],
+        "toleration_seconds": 0,
+        "priority_class": "system-cluster-critical",
+        "startup_period": 3,
+        "readiness_period": 30,
+        "liveness_period": 60,
         "client_cidrs": ["192.168.1.0/24", "fd00::/8"],
     },
 }

@@ -30,6 +30,8 @@ ENUMS = {
     "medium": {"", "Memory"},
     "policyTypes": {"Ingress", "Egress"},
     "accessModes": {"ReadWriteOnce", "ReadOnlyMany", "ReadWriteMany", "ReadWriteOncePod"},
+    "effect": {"NoSchedule", "PreferNoSchedule", "NoExecute"},
+    "operator": {"Exists", "Equal", "In"},
     "drop": {"ALL"},
     "add": {"SETUID", "SETGID"},
     "pod-security.kubernetes.io/enforce": {"privileged", "baseline", "restricted"},
@@ -316,6 +318,21 @@ def mounts_of_the_share(manifests: Manifests) -> Iterator[tuple[str, str, list[s
                 yield pod.owner, command[3], command[4:]
 
 
+def scheduling(manifests: Manifests) -> Iterator[str]:
+    """What the API server refuses of tolerations; and where the server stays for ever on a dead node."""
+    for pod in manifests.pods:
+        for one in pod.spec.get("tolerations", []):
+            if one["operator"] == "Exists" and "value" in one:
+                yield f"{pod.owner}: the toleration of {one['key']} says Exists and a value"
+            if "tolerationSeconds" in one and one.get("effect") != "NoExecute":
+                yield f"{pod.owner}: seconds for {one['key']}, of which nobody is driven out"
+    (service,) = manifests.of("Service")
+    for pod in manifests.selected(service["spec"]["selector"]):
+        limited = {one["key"] for one in pod.spec.get("tolerations", []) if "tolerationSeconds" in one}
+        for key in sorted({"node.kubernetes.io/not-ready", "node.kubernetes.io/unreachable"} - limited):
+            yield f"{pod.owner}: nobody says how long it tolerates {key}"
+
+
 def selectors(manifests: Manifests) -> Iterator[str]:
     for one in manifests.objects:
         wanted = one.get("spec", {}).get("selector", {}).get("matchLabels")
@@ -358,6 +375,7 @@ CHECKS = (
     credentials,
     network,
     clients,
+    scheduling,
     selectors,
     paths,
 )

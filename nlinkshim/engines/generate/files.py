@@ -2,8 +2,9 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping
-from dataclasses import dataclass
+import hashlib
+from collections.abc import Callable, Iterable, Mapping
+from dataclasses import dataclass, replace
 from functools import cache
 from pathlib import Path, PurePosixPath
 
@@ -31,6 +32,7 @@ class Rendered:
 
     content: bytes
     mode: int
+    kept: bool = False  # the user's own once it is there: neither compared nor overwritten
 
 
 @dataclass(frozen=True)
@@ -41,6 +43,11 @@ class Source:
     targets: tuple[str, ...] = TARGETS
     mode: int = 0o644
     when: Callable[[Model], bool] = lambda _: True
+    kept: bool = False
+
+    @property
+    def in_image(self) -> bool:
+        return self.name.startswith("image/")
 
     @property
     def path(self) -> str:
@@ -57,6 +64,7 @@ SOURCES = (
     Source("build.j2", mode=0o755),
     Source("run.j2", ("container",), mode=0o755),
     Source("compose.yaml.j2", ("compose",)),
+    Source("compose.override.yaml.j2", ("compose",), kept=True),
     Source("kubernetes/kustomization.yaml.j2", ("kubernetes",)),
     Source("kubernetes/namespace.yaml.j2", ("kubernetes",)),
     Source("kubernetes/server.yaml.j2", ("kubernetes",)),
@@ -70,6 +78,7 @@ SOURCES = (
     ),
     Source("kubernetes/consumer.yaml.j2", ("kubernetes",)),
     Source("kubernetes/verify.yaml.j2", ("kubernetes",)),
+    Source("overlay/kustomization.yaml.j2", ("kubernetes",), kept=True),
     Source("README.md.j2"),
 )
 
@@ -84,20 +93,36 @@ def render(target: str, model: Model) -> dict[PurePosixPath, Rendered]:
     names = {
         "header": header,
         "target": target,
-        "model": model,
-        "settings": model.settings,
         "inside": inside,
         "mount_options": mount_options(model),
         "offers": OFFERS,
         "names": smb_names,
     }
     wanted = [source for source in SOURCES if target in source.targets and source.when(model)]
-    files = {source.path: Rendered(_text(source, names).encode(), source.mode) for source in wanted}
     wheels = _wheels(model)
-    files |= {f"{WHEELS}/{name}": Rendered(content, 0o644) for name, content in wheels.items()}
+    files = {f"{WHEELS}/{name}": Rendered(content, 0o644) for name, content in wheels.items()}
+    files |= _rendered([source for source in wanted if source.in_image], model, names)
+    named = replace(model, content=_digest(files))
+    files |= _rendered([source for source in wanted if not source.in_image], named, names)
     config = as_toml(model.settings, header, WHEELS if wheels else "")
     files[CONFIG] = Rendered(config.encode(), 0o644)
     return {PurePosixPath(path): files[path] for path in sorted(files)}
+
+
+def _rendered(sources: Iterable[Source], model: Model, names: Mapping[str, object]) -> dict[str, Rendered]:
+    given = {**names, "model": model, "settings": model.settings}
+    return {
+        source.path: Rendered(_text(source, given).encode(), source.mode, source.kept) for source in sources
+    }
+
+
+def _digest(files: Mapping[str, Rendered]) -> str:
+    """Of all that the images are made from: 12 hexadecimal digits."""
+    digest = hashlib.sha256()
+    for path, file in sorted(files.items()):
+        digest.update(f"{path} {file.mode:o} {len(file.content)}\n".encode())
+        digest.update(file.content)
+    return digest.hexdigest()[:12]
 
 
 def _text(source: Source, names: Mapping[str, object]) -> str:

@@ -37,6 +37,7 @@ class Model:
 
     settings: Settings
     version: str = __version__
+    content: str = ""  # digest of what the images are made from, once that is rendered
 
     @classmethod
     def of(cls, settings: Settings) -> Model:
@@ -108,8 +109,35 @@ class Model:
         return name if name in ("debian", "alpine") else ""
 
     def image(self, stage: str) -> str:
-        """The reference of an image of ours: smbd, mounter or tools."""
-        return f"{self.settings.registry}/nlinkshim-{stage}:{self.settings.tag or self.version}"
+        """The reference of an image of ours: smbd, mounter or tools.
+
+        Images of other content have another name: so folders on one host do not take each other's, and what
+        is applied after a change differs.
+        """
+        return f"{self.settings.registry}/nlinkshim-{stage}:{self.settings.tag or self._own_tag}"
+
+    @property
+    def tag_may_move(self) -> bool:
+        """Whether nodes must ask the registry if an image that they have is still the one of this tag."""
+        return bool(self.settings.tag) and self.settings.registry.partition("/")[0] != "localhost"
+
+    @property
+    def _own_tag(self) -> str:
+        return f"{self.version}-{self.content}".replace("+", "-")
+
+    @cached_property
+    def tolerations(self) -> tuple[dict[str, str | int], ...]:
+        """What all pods tolerate, as Kubernetes writes it."""
+        return tuple(_toleration(text) for text in self.settings.tolerations)
+
+    @property
+    def server_tolerations(self) -> tuple[dict[str, str | int], ...]:
+        """And for how long the server tolerates a node that is dead to Kubernetes."""
+        seconds = self.settings.toleration_seconds
+        return self.tolerations + tuple(
+            {"key": key, "operator": "Exists", "effect": "NoExecute", "tolerationSeconds": seconds}
+            for key in ("node.kubernetes.io/not-ready", "node.kubernetes.io/unreachable")
+        )
 
     def secret(self, user: User) -> str:
         """The name of the Kubernetes Secret that holds the user's name and password."""
@@ -171,6 +199,13 @@ class Model:
     def scope(self) -> str:
         """NLINKSHIM_SCOPE in smbd's container."""
         return "fuse" if self.settings.scope == "fuse" else self.mount
+
+
+def _toleration(text: str) -> dict[str, str | int]:
+    taint, _, effect = text.partition(":")
+    key, separator, value = taint.partition("=")
+    matched = {"operator": "Equal", "value": value} if separator else {"operator": "Exists"}
+    return {"key": key, **matched, **({"effect": effect} if effect else {})}
 
 
 def _within(path: str, folder: str) -> bool:
