@@ -35,7 +35,9 @@ def generate(
     if target not in TARGETS:
         raise UsageError(f"{arguments.shown(target)} is no target; expected one of {', '.join(TARGETS)}")
     folder = arguments.path("out", out)
-    files = render(target, Model.of(_checked(settings)))
+    model = Model.of(_checked(settings))
+    model.refuse_for(target)
+    files = render(target, model)
     if check:
         return differences(folder, files)
     write(folder, files, force=force)

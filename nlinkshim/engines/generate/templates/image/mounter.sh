@@ -6,8 +6,8 @@
 #                                                option sentinel=ENTRY is as below. The mount outlives the script,
 #                                                and the next one takes it over
 #   mounter unmount TARGET takes such a mount away, for good; what keeps it (in this container) lets it be
-#   mounter heal TARGET    clears the way for the FUSE server that mounts TARGET: takes away a mount whose daemon is
-#                          gone, aborts the connection of one that does not answer
+#   mounter heal TARGET [ENTRY]    clears the way for the FUSE server that mounts TARGET: takes away a mount whose
+#                          daemon is gone, aborts the connection of one that does not answer
 #   mounter clear TARGET   the same once, before the server starts; makes the folder if there is none, and guards it
 #   mounter wait TARGET [ENTRY]    until TARGET is a mount that answers and holds the entry, or any at all
 #   mounter ready          whether the loop found its mount alive last; touches no mount
@@ -415,8 +415,8 @@ mode=${1:-}
 target=${2:-}
 case $mode in
 ready) [ "$(cat "$run/state" 2>/dev/null)" = alive ]; exit ;;
-heal | clear | unmount) [ $# -eq 2 ] ;;
-wait) [ $# -eq 2 ] || [ $# -eq 3 ] ;;
+clear | unmount) [ $# -eq 2 ] ;;
+heal | wait) [ $# -eq 2 ] || [ $# -eq 3 ] ;;
 cifs) [ $# -ge 3 ] ;;
 *) false ;;
 esac || { sed -n 's/^#   //p' "$0" >&2; exit 2; }
@@ -432,7 +432,7 @@ if [ -z "$id" ] && [ -L "$link" ]; then
 fi
 
 source='' options='' user='' password='' sentinel=''
-[ "$mode" != wait ] || sentinel=${3:-}
+case $mode in heal | wait) sentinel=${3:-} ;; esac
 if [ "$mode" = cifs ]; then
     source=$3
     shift 3
