@@ -105,6 +105,7 @@ complete -c nlinkshim -n '_shtab_nlinkshim_using status' -l watch -x -d 'look ag
 complete -c nlinkshim -n '_shtab_nlinkshim_using; and test $_shtab_nlinkshim_npos -eq 0' -a doctor -d 'check the host around a mount; each finding comes with its remedy'
 complete -c nlinkshim -n '_shtab_nlinkshim_using doctor' -s h -l help -d 'show this help message and exit'
 complete -c nlinkshim -n '_shtab_nlinkshim_using doctor' -l user -x -d 'who is to see the mount: a name or uid (as root; default: yourself)'
+complete -c nlinkshim -n '_shtab_nlinkshim_using doctor' -l consumer -x -d 'a process, or a container of podman, docker or crictl: does what is mounted at PATH reach it?'
 complete -c nlinkshim -n '_shtab_nlinkshim_using doctor' -l timeout -x -d 'how long a call on the mount may take before it counts as hung (default 10)'
 complete -c nlinkshim -n '_shtab_nlinkshim_using doctor' -l format -xka "text json" -d 'json: schema nlinkshim.doctor/1'
 complete -c nlinkshim -n '_shtab_nlinkshim_using doctor; and test $_shtab_nlinkshim_npos -eq 0' -ka "(__fish_complete_path (commandline -ct))" -d 'a mount, or a folder of one'

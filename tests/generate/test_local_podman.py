@@ -109,6 +109,9 @@ class Setup:
             processes.wait_until(lambda: again(before), LIMIT, "showing the last mount")
             stopped = time.monotonic() - begin
             time.sleep(0.2)
+            words = ["doctor", self.mount, "--consumer", consumers["direct"]]
+            said = self.store.run(sys.executable, "-m", "nlinkshim", *words, check=False).stdout
+            assert "PASS  consumer: " in said and "no Samba needed here" in said, said
         tell(f"{self.target}: server killed, seen again after {killed:.1f} s; stopped, {stopped:.1f} s")
         assert {name: self.root_of(container) for name, container in consumers.items()} == roots
         assert not [one for one in polls if one["seen"].startswith("EMPTY")], polls

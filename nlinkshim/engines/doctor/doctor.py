@@ -7,6 +7,7 @@ import pwd
 from collections.abc import Iterator
 
 from nlinkshim import arguments
+from nlinkshim.engines.doctor import container
 from nlinkshim.engines.doctor.checks import CHECKS
 from nlinkshim.engines.doctor.context import Context
 from nlinkshim.engines.doctor.result import Finding
@@ -21,17 +22,20 @@ def doctor(
     *,
     timeout: float = TIMEOUT_SECONDS,
     user: str | None = None,
+    consumer: str | None = None,
 ) -> list[Finding]:
     """Check this host or container, and the mount at `path` if one is given.
 
     `timeout` is for each call on the mount, in seconds; after one that hangs no other is made. `user` is a
-    name or uid as whom access is tried.
+    name or uid as whom access is tried. `consumer` is a process id, or the name or id of a container: does
+    what is mounted at the path reach it?
 
     Raises:
         UsageError: the path does not exist or is no folder, the user is unknown, this user may not become it,
-        or an argument is of another type or out of range.
+        there is no such consumer, or no path beside it, or an argument is of another type or out of range.
+        IncompleteError: this user may not see the consumer's mounts.
     """
-    return list(findings(path, timeout=timeout, user=user))
+    return list(findings(path, timeout=timeout, user=user, consumer=consumer))
 
 
 def findings(
@@ -39,11 +43,19 @@ def findings(
     *,
     timeout: float = TIMEOUT_SECONDS,
     user: str | None = None,
+    consumer: str | None = None,
 ) -> Iterator[Finding]:
     """As doctor(), each as soon as it is known."""
     arguments.seconds("--timeout", timeout)
     absolute = None if path is None else os.path.abspath(arguments.path_text("path", path))
-    context = Context(absolute, timeout, None if user is None else _uid(user))
+    if consumer is not None and absolute is None:
+        raise UsageError("--consumer: expected PATH too, the mount that is to reach it")
+    context = Context(
+        absolute,
+        timeout,
+        None if user is None else _uid(user),
+        None if consumer is None else container.consumer(consumer),
+    )
     if absolute is not None:
         for step in context.look.steps.values():
             if step.error in NO_FOLDER:
