@@ -51,7 +51,7 @@ function _shtab_nlinkshim_using
 end
 
 set -g _shtab_nlinkshim_commands verify audit install path env run status doctor generate demo help
-set -g _shtab_nlinkshim_opts_with_value --base --base-kind --beside --client-cidrs --client-path --config --consumer --consumer-image --container-port --cpu-request --encryption --exclude --for --format --jobs --liveness-period --machine --max-entries --memory-limit --memory-request --min-protocol --mount-path --mount-wait --name --namespace --node-selector --out --pid --port --prefer-node --priority-class --python-image --readiness-period --registry --root --sample --scope --sentinel --server-command --server-image --service --service-address --shares --shim --startup-period --tag --timeout --toleration-seconds --tolerations --user --users --watch --wheels
+set -g _shtab_nlinkshim_opts_with_value --base --base-kind --beside --client-cidrs --client-path --config --consumer --consumer-image --container-port --cpu-request --encryption --exclude --for --format --jobs --liveness-period --machine --max-entries --memory-limit --memory-request --min-protocol --mount-path --mount-wait --name --namespace --node-selector --out --pid --port --prefer-node --priority-class --python-image --readiness-period --registry --root --sample --scope --sentinel --server-command --server-host --server-image --service --service-address --shares --shim --startup-period --tag --timeout --toleration-seconds --tolerations --user --users --watch --wheels
 
 complete -c nlinkshim -e
 complete -c nlinkshim -f
@@ -105,6 +105,7 @@ complete -c nlinkshim -n '_shtab_nlinkshim_using status' -l watch -x -d 'look ag
 complete -c nlinkshim -n '_shtab_nlinkshim_using; and test $_shtab_nlinkshim_npos -eq 0' -a doctor -d 'check the host around a mount; each finding comes with its remedy'
 complete -c nlinkshim -n '_shtab_nlinkshim_using doctor' -s h -l help -d 'show this help message and exit'
 complete -c nlinkshim -n '_shtab_nlinkshim_using doctor' -l user -x -d 'who is to see the mount: a name or uid (as root; default: yourself)'
+complete -c nlinkshim -n '_shtab_nlinkshim_using doctor' -l consumer -x -d 'a process, or a container of podman, docker or crictl: does what is mounted at PATH reach it?'
 complete -c nlinkshim -n '_shtab_nlinkshim_using doctor' -l timeout -x -d 'how long a call on the mount may take before it counts as hung (default 10)'
 complete -c nlinkshim -n '_shtab_nlinkshim_using doctor' -l format -xka "text json" -d 'json: schema nlinkshim.doctor/1'
 complete -c nlinkshim -n '_shtab_nlinkshim_using doctor; and test $_shtab_nlinkshim_npos -eq 0' -ka "(__fish_complete_path (commandline -ct))" -d 'a mount, or a folder of one'
@@ -142,8 +143,9 @@ complete -c nlinkshim -n '_shtab_nlinkshim_using generate' -l server-command -x 
 complete -c nlinkshim -n '_shtab_nlinkshim_using generate' -l consumer-image -x -d 'image of the consumer sample, such as a media server; empty: the tools image'
 complete -c nlinkshim -n '_shtab_nlinkshim_using generate' -l name -x -d 'what the objects and containers are named after'
 complete -c nlinkshim -n '_shtab_nlinkshim_using generate' -l namespace -x -d 'namespace of all objects'
-complete -c nlinkshim -n '_shtab_nlinkshim_using generate' -l consumer -x -d 'how nodes mount the share: csi-driver-smb, or a DaemonSet that mounts it on each node and heals it'
-complete -c nlinkshim -n '_shtab_nlinkshim_using generate' -l client-path -x -d 'where the DaemonSet mounts the share on each node; its last name must be mount_path'"'"'s; empty: a folder of that name in /srv/smb'
+complete -c nlinkshim -n '_shtab_nlinkshim_using generate' -l consumer -x -d 'how consumers get at the mount. By the share: csi-driver-smb mounts it on their node, or (daemonset) a mounter on each node, that heals it too. Without Samba, on the FUSE server'"'"'s own node: direct (there alone), mixed (there, and by a mounter elsewhere, at the same path)'
+complete -c nlinkshim -n '_shtab_nlinkshim_using generate' -l server-host -x -d 'name or address of the host that serves, as the others of a mixed compose project reach it'
+complete -c nlinkshim -n '_shtab_nlinkshim_using generate' -l client-path -x -d 'where the mounter mounts the share on each node; its last name must be mount_path'"'"'s; empty: a folder of that name in /srv/smb'
 complete -c nlinkshim -n '_shtab_nlinkshim_using generate' -l service -x -d 'kind of the Service'
 complete -c nlinkshim -n '_shtab_nlinkshim_using generate' -l service-address -x -d 'address of a LoadBalancer, where the cluster lets one choose'
 complete -c nlinkshim -n '_shtab_nlinkshim_using generate' -l node-selector -x -d 'labels KEY=VALUE of the node that has the mount and runs the server; may be repeated'

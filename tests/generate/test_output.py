@@ -128,7 +128,7 @@ def test_what_is_the_users_is_begun_and_then_left_alone(target: str, folder: Pat
     own.write_text("mine: {}\n")
     beside = own.with_name("mine.yaml")
     beside.write_text("mine\n")
-    assert package.generate(target, folder, check=True) == []
+    assert package.check_generated(target, folder) == []
     assert OWN[target] not in package.generate(target, folder)
     changed = Settings.of({"shares": ["films"], "server_image": "dfs:1"})
     assert OWN[target] not in package.generate(target, folder, changed, force=True)

@@ -264,6 +264,10 @@ def _secrets(manifests: Manifests) -> Iterator[tuple[str, Object]]:
 
 def network(manifests: Manifests) -> Iterator[str]:
     """The Service and the NetworkPolicy are about the server and its port."""
+    if not _serves(manifests):
+        yield from (f"{name_of(one)}: nobody serves" for one in manifests.of("Service"))
+        yield from (f"{name_of(one)}: nobody serves" for one in manifests.of("NetworkPolicy"))
+        return
     (service,), (policy,) = manifests.of("Service"), manifests.of("NetworkPolicy")
     (port,) = service["spec"]["ports"]
     for what, labels, number in (
@@ -287,6 +291,9 @@ def network(manifests: Manifests) -> Iterator[str]:
 
 def clients(manifests: Manifests) -> Iterator[str]:
     """They ask for the Service, at its port."""
+    if not _serves(manifests):
+        yield from (f"{where}: nobody serves" for where, _, _ in mounts_of_the_share(manifests))
+        return
     (service,) = manifests.of("Service")
     host = f"{service['metadata']['name']}.{service['metadata']['namespace']}.svc.cluster.local"
     port = service["spec"]["ports"][0]["port"]
@@ -296,6 +303,10 @@ def clients(manifests: Manifests) -> Iterator[str]:
         asked = [option for option in options if option.startswith("port=")]
         if asked != ([] if port == 445 else [f"port={port}"]):
             yield f"{where}: asks at {asked or 445}, the Service listens at {port}"
+
+
+def _serves(manifests: Manifests) -> bool:
+    return any(container.get("ports") for pod in manifests.pods for container in pod.containers)
 
 
 def _has_port(pod: Pod, wanted: object) -> bool:
@@ -340,7 +351,7 @@ def selectors(manifests: Manifests) -> Iterator[str]:
             owners = [pod.owner for pod in manifests.selected(wanted)]
             if owners != [name_of(one)]:
                 yield f"{name_of(one)}: its selector matches the pods of {owners}"
-    servers = manifests.selected(manifests.of("Service")[0]["spec"]["selector"])
+    servers = [pod for pod in manifests.pods if pod.labels.get("app.kubernetes.io/component") == "server"]
     for pod in manifests.pods:
         rules = pod.spec.get("affinity", {}).get("podAffinity", {})
         for rule in rules.get("requiredDuringSchedulingIgnoredDuringExecution", []):

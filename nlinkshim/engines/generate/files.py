@@ -54,12 +54,16 @@ class Source:
         return self.name.removesuffix(".j2").removesuffix(".sh")
 
 
+def _samba(model: Model) -> bool:
+    return model.kind.samba
+
+
 SOURCES = (
     Source("image/Containerfile.j2"),
-    Source("image/smb.conf.j2"),
-    Source("image/samba-settings.j2", mode=0o755),
-    Source("image/entrypoint.j2", mode=0o755),
-    Source("image/healthcheck.j2", mode=0o755),
+    Source("image/smb.conf.j2", when=_samba),
+    Source("image/samba-settings.j2", mode=0o755, when=_samba),
+    Source("image/entrypoint.j2", mode=0o755, when=_samba),
+    Source("image/healthcheck.j2", mode=0o755, when=_samba),
     Source("image/mounter.sh", mode=0o755),
     Source("build.j2", mode=0o755),
     Source("run.j2", ("container",), mode=0o755),
@@ -67,17 +71,21 @@ SOURCES = (
     Source("compose.override.yaml.j2", ("compose",), kept=True),
     Source("kubernetes/kustomization.yaml.j2", ("kubernetes",)),
     Source("kubernetes/namespace.yaml.j2", ("kubernetes",)),
-    Source("kubernetes/server.yaml.j2", ("kubernetes",)),
-    Source("kubernetes/service.yaml.j2", ("kubernetes",)),
-    Source("kubernetes/networkpolicy.yaml.j2", ("kubernetes",)),
+    Source(
+        "kubernetes/server.yaml.j2",
+        ("kubernetes",),
+        when=lambda model: model.kind.samba or bool(model.settings.server_image),
+    ),
+    Source("kubernetes/service.yaml.j2", ("kubernetes",), when=_samba),
+    Source("kubernetes/networkpolicy.yaml.j2", ("kubernetes",), when=_samba),
     Source("kubernetes/csi.yaml.j2", ("kubernetes",), when=lambda model: model.settings.consumer == "csi"),
     Source(
         "kubernetes/mounter.yaml.j2",
         ("kubernetes",),
-        when=lambda model: model.settings.consumer == "daemonset",
+        when=lambda model: model.kind.mounter,
     ),
     Source("kubernetes/consumer.yaml.j2", ("kubernetes",)),
-    Source("kubernetes/verify.yaml.j2", ("kubernetes",)),
+    Source("kubernetes/verify.yaml.j2", ("kubernetes",), when=_samba),
     Source("overlay/kustomization.yaml.j2", ("kubernetes",), kept=True),
     Source("README.md.j2"),
 )

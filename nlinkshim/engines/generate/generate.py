@@ -67,7 +67,9 @@ def _wanted(
     """The folder, and what it should hold."""
     if target not in TARGETS:
         raise UsageError(f"{arguments.shown(target)} is no target; expected one of {', '.join(TARGETS)}")
-    return arguments.path("out", out), render(target, Model.of(_checked(settings)))
+    model = Model.of(_checked(settings))
+    model.refuse_for(target)
+    return arguments.path("out", out), render(target, model)
 
 
 def _checked(settings: Settings | None) -> Settings:

@@ -3,12 +3,13 @@
 from __future__ import annotations
 
 import posixpath
+from collections.abc import Iterable
 from dataclasses import dataclass
 from functools import cached_property
 from pathlib import PurePosixPath
 
 from nlinkshim._version import __version__
-from nlinkshim.engines.generate import inside
+from nlinkshim.engines.generate import consumers, inside
 from nlinkshim.engines.generate.settings import Settings
 from nlinkshim.errors import UsageError
 
@@ -43,10 +44,17 @@ class Model:
     def of(cls, settings: Settings) -> Model:
         """Raises UsageError, naming the keys that contradict each other."""
         model = cls(settings)
-        for key, wrong, complaint in _relations(model):
-            if wrong:
-                raise UsageError(f"{key}: {complaint}")
+        _hold((*consumers.relations(model), *_relations(model)))
         return model
+
+    def refuse_for(self, target: str) -> None:
+        """Raises UsageError, naming the key that does not go with what is to be written."""
+        _hold(consumers.relations_of_target(target, self))
+
+    @property
+    def kind(self) -> consumers.Kind:
+        """How the consumers get at the mount."""
+        return consumers.KINDS[self.settings.consumer]
 
     @property
     def mount_parent(self) -> str:
@@ -208,6 +216,12 @@ def _toleration(text: str) -> dict[str, str | int]:
     return {"key": key, **matched, **({"effect": effect} if effect else {})}
 
 
+def _hold(relations: Iterable[consumers.Relation]) -> None:
+    for key, wrong, complaint in relations:
+        if wrong:
+            raise UsageError(f"{key}: {complaint}")
+
+
 def _within(path: str, folder: str) -> bool:
     return f"{path}/".startswith(f"{folder}/")
 
@@ -256,7 +270,7 @@ def _relations(model: Model) -> list[tuple[str, bool, str]]:
         ),
         (
             "client_path",
-            given.consumer == "daemonset" and _within(model.client_root, model.mount_parent),
+            model.kind.mounter and _within(model.client_root, model.mount_parent),
             f"expected a path outside of {model.mount_parent}, which smbd shares, or binds, on its own node",
         ),
         (

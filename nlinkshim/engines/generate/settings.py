@@ -152,12 +152,20 @@ class Settings:
     namespace: str = _key("media", "namespace of all objects", check=valid.dns_label)
     consumer: str = _key(
         "csi",
-        "how nodes mount the share: csi-driver-smb, or a DaemonSet that mounts it on each node and heals it",
-        choices=("csi", "daemonset"),
+        "how consumers get at the mount. By the share: csi-driver-smb mounts it on their node, or "
+        "(daemonset) a mounter on each node, that heals it too. Without Samba, on the FUSE server's own "
+        "node: direct (there alone), mixed (there, and by a mounter elsewhere, at the same path)",
+        choices=("csi", "daemonset", "direct", "mixed"),
+    )
+    server_host: str = _key(
+        "",
+        "name or address of the host that serves, as the others of a mixed compose project reach it",
+        check=valid.host,
+        optional=True,
     )
     client_path: str = _key(
         "",
-        "where the DaemonSet mounts the share on each node; its last name must be mount_path's; empty: a "
+        "where the mounter mounts the share on each node; its last name must be mount_path's; empty: a "
         "folder of that name in /srv/smb",
         check=valid.mount_path,
         optional=True,

@@ -141,6 +141,9 @@ def taint(value: str) -> str | None:
     return "expected a taint such as node-role.kubernetes.io/control-plane:NoSchedule"
 
 
+host = _matching(
+    r"(?=.{1,253}\Z)[A-Za-z0-9](?:[A-Za-z0-9.-]*[A-Za-z0-9])?", "the name or IPv4 address of a host"
+)
 dns_label = _matching(
     r"[a-z](?:[a-z0-9-]{0,38}[a-z0-9])?", "up to 40 lower case letters, digits and -, a letter first"
 )
