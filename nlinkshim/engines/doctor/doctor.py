@@ -11,7 +11,8 @@ from nlinkshim.engines.doctor.checks import CHECKS
 from nlinkshim.engines.doctor.context import Context
 from nlinkshim.engines.doctor.result import Finding
 from nlinkshim.errors import UsageError
-from nlinkshim.mounts.illness import NO_FOLDER
+from nlinkshim.mounts.illness import NO_FOLDER, of_removed
+from nlinkshim.mounts.table import Mount, mount_of
 
 TIMEOUT_SECONDS = 10.0
 
@@ -42,15 +43,23 @@ def findings(
 ) -> Iterator[Finding]:
     """As doctor(), each as soon as it is known."""
     arguments.seconds("--timeout", timeout)
-    absolute = None if path is None else os.path.abspath(arguments.path_text("path", path))
+    absolute = None if path is None else arguments.absolute("path", path)
     context = Context(absolute, timeout, None if user is None else _uid(user))
     if absolute is not None:
         for step in context.look.steps.values():
             if step.error in NO_FOLDER:
-                raise UsageError(f"{path}: {NO_FOLDER[step.error]}")
+                raise UsageError(f"{path}: {NO_FOLDER[step.error]}{_why(absolute, context.mounts)}")
     for check in CHECKS:
         for answer in check.run(context):
             yield Finding(check.id, **vars(answer))
+
+
+def _why(path: str, mounts: list[Mount]) -> str:
+    mount = mount_of(path, mounts)
+    if mount is None or not mount.is_removed:
+        return ""
+    illness = of_removed(mount)
+    return f"; {illness.cause}; {illness.remedy.text}"
 
 
 def _uid(user: str) -> int:
