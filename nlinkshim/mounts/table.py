@@ -41,6 +41,12 @@ class Mount(NamedTuple):
         return not self.is_fuse and (self.fstype in _LOCAL_TYPES or self.path == "/")
 
     @property
+    def is_removed(self) -> bool:
+        """Whether the folder that it shows was removed since: what is made or mounted at that folder's path
+        now is another's. No name has two slashes."""
+        return self.root.endswith("//deleted")
+
+    @property
     def allow_other(self) -> bool:
         """Whether a FUSE mount is open to others than its owner; without this, root is kept out too."""
         return "allow_other" in self.super_options

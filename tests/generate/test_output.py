@@ -131,7 +131,7 @@ def test_what_is_the_users_is_begun_and_then_left_alone(target: str, folder: Pat
     assert package.check_generated(target, folder) == []
     assert OWN[target] not in package.generate(target, folder)
     changed = Settings.of({"shares": ["films"], "server_image": "dfs:1"})
-    assert OWN[target] not in package.generate(target, folder, changed, force=True)
+    assert OWN[target] not in package.generate(target, folder, settings=changed, force=True)
     package.generate("container", folder, force=True)
     assert (own.read_text(), beside.read_text()) == ("mine: {}\n", "mine\n")
     own.unlink()

@@ -67,7 +67,7 @@ def audit(
 
 
 def _locate(given: str, root: RootFs) -> str:
-    path = os.path.abspath(given) if root.is_this_machine else "/" + given.lstrip("/")
+    path = arguments.absolute("path", given) if root.is_this_machine else "/" + given.lstrip("/")
     if "/" not in given and not root.is_file(path):
         path = look_up(given, root) or path
     try:

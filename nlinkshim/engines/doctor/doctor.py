@@ -13,7 +13,8 @@ from nlinkshim.engines.doctor.checks import CHECKS
 from nlinkshim.engines.doctor.context import Context
 from nlinkshim.engines.doctor.result import Finding
 from nlinkshim.errors import UsageError
-from nlinkshim.mounts.illness import NO_FOLDER
+from nlinkshim.mounts.illness import NO_FOLDER, of_removed
+from nlinkshim.mounts.table import Mount, mount_of
 
 TIMEOUT_SECONDS = 10.0
 
@@ -58,7 +59,7 @@ def findings(
 ) -> Iterator[Finding]:
     """As doctor(), each as soon as it is known."""
     arguments.seconds("--timeout", timeout)
-    absolute = None if path is None else os.path.abspath(arguments.path_text("path", path))
+    absolute = None if path is None else arguments.absolute("path", path)
     if consumer is not None and absolute is None:
         raise UsageError("--consumer: expected PATH too, the mount that is to reach it")
     context = Context(
@@ -70,13 +71,21 @@ def findings(
     if absolute is not None:
         for step in context.look.steps.values():
             if step.error in NO_FOLDER:
-                raise UsageError(f"{path}: {NO_FOLDER[step.error]}")
+                raise UsageError(f"{path}: {NO_FOLDER[step.error]}{_why(absolute, context.mounts)}")
         # A FUSE server may serve one file, mounted on a file.
         if context.look.is_file and (context.mount is None or context.mount.path != context.real_path):
             raise UsageError(f"{path}: {NO_FOLDER[errno.ENOTDIR]}")
     for check in CHECKS:
         for answer in check.run(context):
             yield Finding(check.id, **vars(answer))
+
+
+def _why(path: str, mounts: list[Mount]) -> str:
+    mount = mount_of(path, mounts)
+    if mount is None or not mount.is_removed:
+        return ""
+    illness = of_removed(mount)
+    return f"; {illness.cause}; {illness.remedy.text}"
 
 
 def _uid(user: str) -> int:
