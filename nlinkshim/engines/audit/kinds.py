@@ -33,6 +33,14 @@ KINDS = (
     Kind("not-a-program", _ERROR, "a shared object, an object file or a core dump"),
     Kind("damaged", _ERROR, "nothing that a loader would start"),
     Kind("unreadable", _ERROR, "the file cannot be read"),
+    Kind("preload-dropped", _ERROR, "env in a script's `#!` line takes `LD_PRELOAD` away or sets it anew"),
+    Kind("script-broken", _ERROR, "the kernel, or env in the `#!` line, starts nothing: the reason is told"),
+    Kind("script-loop", _ERROR, "env in the `#!` line names no program, and starts the script for ever"),
+    Kind(
+        "script-unknown",
+        _WARNING,
+        "what its `#!` line starts depends on a variable or on the working directory",
+    ),
     Kind("uncovered", _WARNING, "an entry point that the shim does not export"),
     Kind(
         "defined-by-program",
