@@ -47,6 +47,7 @@ struct walk_options {
     uint32_t sample;          /* one entry in this many is looked at closely; the root and the first 16 always */
     uint32_t directory_nlink; /* what a directory's 0 shall become */
     uint64_t max_entries;     /* 0: no limit */
+    const char *const *local_types; /* a folder of one of them is not walked; NULL-terminated, empty: all are */
     const char *const *excludes; /* fnmatch(3) patterns, NULL-terminated; those with a '/' match relative paths */
 };
 
@@ -115,6 +116,7 @@ struct walk_report {
     char first_ghost_path[WALK_PATH_SIZE];
     char first_endless_path[WALK_PATH_SIZE];
     uint32_t root_is_file; /* it was judged, and there is nothing to walk */
+    uint32_t root_is_folder; /* of this host's own file systems, and no mount: it was not walked */
 
     /* Folders that other file systems are mounted on: not entered. Their paths from the root, terminated, one behind
      * the other, as far as they fit. */
