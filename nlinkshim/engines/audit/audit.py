@@ -22,6 +22,9 @@ from nlinkshim.rootfs import RootFs
 from nlinkshim.shim.coverage import Shim, read_shim
 from nlinkshim.shim.preload import shim_path
 
+_MAX_PROGRAM = 1 << 26  # bytes looked at for a sanitizer
+_OF_SANITIZERS = (b"ASAN_OPTIONS\0", b"LSAN_OPTIONS\0", b"MSAN_OPTIONS\0", b"TSAN_OPTIONS\0")
+
 
 def audit(
     program: str | os.PathLike[str],
@@ -151,8 +154,20 @@ class _Audit:
         self.imports = stat_imports(self.objects)
         self.findings += rules.on_loader(program.path, interpreter_path, loader.libc)
         self.findings += rules.on_missing(closure.missing)
-        self.findings += rules.on_coverage(program, self.imports, self.shim)
+        sanitized = self.has_sanitizer(program)
+        self.findings += rules.on_coverage(program, self.imports, self.shim, sanitized)
         self.findings += rules.on_objects(closure, loader.libc)
+        self.findings += rules.on_asan(closure, os.environ)
+
+    def has_sanitizer(self, program: Loaded) -> bool:
+        """Whether one is linked in statically: its exports do not tell, the name of its variable does."""
+        if not program.elf.exports & self.shim.covers:
+            return False
+        try:
+            content = self.root.read(program.path, _MAX_PROGRAM)
+        except OSError:
+            return False
+        return any(b"\0" + variable in content for variable in _OF_SANITIZERS)
 
 
 def _privileges(root: RootFs, path: str) -> Privileges:

@@ -41,11 +41,18 @@ KINDS = (
         _WARNING,
         "what its `#!` line starts depends on a variable or on the working directory",
     ),
+    Kind(
+        "asan",
+        _ERROR,
+        "AddressSanitizer's runtime ends a process in which anything is preloaded before it",
+        "where `ASAN_OPTIONS` or `LD_PRELOAD` here see to that, and for a plug-in",
+    ),
     Kind("uncovered", _WARNING, "an entry point that the shim does not export"),
     Kind(
         "defined-by-program",
         _WARNING,
         "the program exports an entry point itself, and the loader finds that first",
+        "for a sanitizer's interceptor, which passes calls on to the shim",
     ),
     Kind("missing-library", _WARNING, "a part of the closure is not known", _PLUG_IN),
     Kind("unusable-library", _WARNING, "a part of the closure is not known", _PLUG_IN),
