@@ -9,7 +9,7 @@ QUIETLY := @sh wheels/quietly.sh
 
 NATIVE := $(wildcard csrc/*/*.[ch] csrc/shim/symbols.def wheels/backend.py)
 DEMO_PACKAGES := gcc libc6-dev python3-dev python3-venv libffi-dev fuse3 samba samba-vfs-modules smbclient
-TEST_PACKAGES := $(DEMO_PACKAGES) golang-go golang-github-hanwen-go-fuse-dev musl musl-tools clang shellcheck \
+TEST_PACKAGES := $(DEMO_PACKAGES) golang-go golang-github-hanwen-go-fuse-dev musl musl-tools clang clang-format shellcheck \
 	gcc-aarch64-linux-gnu libc6-dev-arm64-cross gcc-i686-linux-gnu libc6-dev-i386-cross \
 	libfuse2 rdiff-backup rdiff-backup-fs \
 	strace valgrind libfaketime fakeroot libjemalloc2 perl rsync git bindfs binutils attr libcap2-bin \
@@ -53,6 +53,7 @@ wheel: $(VENV)/.developed
 docs: $(VENV)/.developed
 	$(BIN)/python docs/tables.py
 	$(BIN)/python docs/command_pages.py
+	$(BIN)/python docs/api_page.py
 
 $(VENV)/bin/python:
 	@command -v $(PYTHON) >/dev/null && $(PYTHON) -c 'import venv, ensurepip' 2>/dev/null \

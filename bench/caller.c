@@ -11,8 +11,8 @@
  *
  * A walk (fts, ftw) of the folder TARGET is one call; what it visits in one walk is printed. */
 #define _GNU_SOURCE
-#include <err.h>
 #include <dlfcn.h>
+#include <err.h>
 #include <fcntl.h>
 #include <fts.h>
 #include <ftw.h>
@@ -136,7 +136,9 @@ static void mark(void)
     if (!process)
         process = getpid();
     long result;
-    __asm__ volatile("syscall" : "=a"(result) : "0"((long)SYS_kill), "D"(process), "S"((long)SIGUSR1)
+    __asm__ volatile("syscall"
+                     : "=a"(result)
+                     : "0"((long)SYS_kill), "D"(process), "S"((long)SIGUSR1)
                      : "rcx", "r11", "memory");
 }
 

@@ -15,8 +15,8 @@ from .setting import CACHED, Bench, absent
 NAME = "system-calls"
 METHOD = """\
 `strace -c -f` of 10,000 corrected calls less that of 1,000. strace makes calls so slow that a second or
-two pass in the meantime, and once a second the shim looks at the mounts again: that opens mountinfo,
-once."""
+two pass in the meantime, and once a second the shim looks at the mounts again: three calls (statmount, which
+strace may not know by name), or else a reading of mountinfo."""
 FEW, MANY = 1_000, 10_000
 # A look at the mounts takes about ten system calls, and a second under strace holds thousands of the shim's.
 LIMIT = 0.01

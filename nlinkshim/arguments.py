@@ -55,6 +55,32 @@ def path(name: str, value: Any) -> Path:
     return Path(path_text(name, value))
 
 
+def paths(name: str, value: Any) -> list[str]:
+    """The paths of one or more; one alone is never taken for its letters.
+
+    Raises:
+        UsageError: it is neither a path nor an iterable of paths.
+    """
+    many = [value] if isinstance(value, str | bytes | os.PathLike) else value
+    if not isinstance(many, Iterable):
+        raise UsageError(f"{name}: {shown(value)} is none; give one or more")
+    return [path_text(name, one) for one in many]
+
+
+def absolute(name: str, value: Any) -> str:
+    """As path_text(), from the root; no link is followed.
+
+    Raises:
+        UsageError: the path is relative, and the working directory was removed.
+    """
+    text = path_text(name, value)
+    try:
+        return os.path.abspath(text)
+    except FileNotFoundError:
+        gone = "the working directory was removed; change to another"
+        raise UsageError(f"{name} {shown(text)}: {gone}") from None
+
+
 def text(name: str, value: Any) -> str:
     """Raises UsageError: it is no str."""
     if not isinstance(value, str):
@@ -66,6 +92,13 @@ def seconds(name: str, value: Any) -> float:
     """Raises UsageError: it is no number above 0, or more than poll(2) can wait."""
     if isinstance(value, bool) or not isinstance(value, (int, float)) or not 0 < value <= MOST_SECONDS:
         raise UsageError(f"{name} {shown(value)}: give a number of seconds above 0, {MOST_SECONDS:,} at most")
+    return value
+
+
+def flag(name: str, value: Any) -> bool:
+    """Raises UsageError: it is neither True nor False. ("no" would be taken for yes.)"""
+    if not isinstance(value, bool):
+        raise UsageError(f"{name}: {shown(value)} is not right; give True or False")
     return value
 
 

@@ -27,8 +27,8 @@ class RefusedError(NlinkshimError):
     exit_code = ExitCode.WRONG
 
 
-class UsageError(NlinkshimError):
-    """The input is wrong: a path that is none, an unknown value."""
+class UsageError(NlinkshimError, ValueError):
+    """The input is wrong: a path that is none, an unknown value, one of another type or out of range."""
 
     exit_code = ExitCode.USAGE
 

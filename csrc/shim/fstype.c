@@ -9,14 +9,14 @@ static const struct local {
     char type[12];
     bool counts;
 } locals[] = {
-    {"ext2", false},      {"ext3", false},      {"ext4", false},     {"xfs", false},      {"btrfs", false},
-    {"f2fs", false},      {"zfs", false},       {"tmpfs", false},    {"ramfs", false},    {"proc", false},
-    {"sysfs", false},     {"devtmpfs", false},  {"rootfs", true},    {"devpts", true},    {"cgroup", true},
-    {"cgroup2", true},    {"mqueue", true},     {"hugetlbfs", true}, {"debugfs", true},   {"tracefs", true},
-    {"securityfs", true}, {"configfs", true},   {"bpf", true},       {"pstore", true},    {"efivarfs", true},
-    {"binfmt_misc", true}, {"squashfs", true},  {"erofs", true},     {"iso9660", true},   {"udf", true},
-    {"vfat", true},       {"exfat", true},      {"ntfs3", true},     {"bcachefs", true},  {"jfs", true},
-    {"reiserfs", true},   {"nilfs2", true},
+    {"ext2", false},       {"ext3", false},     {"ext4", false},     {"xfs", false},     {"btrfs", false},
+    {"f2fs", false},       {"zfs", false},      {"tmpfs", false},    {"ramfs", false},   {"proc", false},
+    {"sysfs", false},      {"devtmpfs", false}, {"rootfs", true},    {"devpts", true},   {"cgroup", true},
+    {"cgroup2", true},     {"mqueue", true},    {"hugetlbfs", true}, {"debugfs", true},  {"tracefs", true},
+    {"securityfs", true},  {"configfs", true},  {"bpf", true},       {"pstore", true},   {"efivarfs", true},
+    {"binfmt_misc", true}, {"squashfs", true},  {"erofs", true},     {"iso9660", true},  {"udf", true},
+    {"vfat", true},        {"exfat", true},     {"ntfs3", true},     {"bcachefs", true}, {"jfs", true},
+    {"reiserfs", true},    {"nilfs2", true},
 };
 
 /* "fuse" and "fuseblk", alone or with a subtype. */

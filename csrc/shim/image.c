@@ -53,8 +53,8 @@ static address table_at(const struct image *image, address pointer)
 int image_open(struct image *image, const struct dl_phdr_info *object)
 {
     address dynamic = 0;
-    *image = (struct image){
-        .base = object->dlpi_addr, .segments = object->dlpi_phdr, .segment_count = object->dlpi_phnum};
+    *image =
+        (struct image){.base = object->dlpi_addr, .segments = object->dlpi_phdr, .segment_count = object->dlpi_phnum};
     for (ElfW(Half) i = 0; i < object->dlpi_phnum; i++)
         if (object->dlpi_phdr[i].p_type == PT_DYNAMIC)
             dynamic = object->dlpi_addr + object->dlpi_phdr[i].p_vaddr;
@@ -100,8 +100,8 @@ enum match { NO_MATCH, HIDDEN_VERSION, DEFAULT_VERSION };
 static enum match matches(const struct image *image, uint32_t index, const char *name)
 {
     const ElfW(Sym) *symbol = item(image, image->symbols, index, sizeof *symbol);
-    if (!symbol || symbol->st_shndx == SHN_UNDEF || !symbol->st_value ||
-        ELF32_ST_TYPE(symbol->st_info) != STT_FUNC || !names(image, image->strings + symbol->st_name, name) ||
+    if (!symbol || symbol->st_shndx == SHN_UNDEF || !symbol->st_value || ELF32_ST_TYPE(symbol->st_info) != STT_FUNC ||
+        !names(image, image->strings + symbol->st_name, name) ||
         !within(image, image->base + symbol->st_value, 1, PF_X))
         return NO_MATCH;
     const ElfW(Half) *version = image->versions ? item(image, image->versions, index, sizeof *version) : NULL;
@@ -128,8 +128,7 @@ static uint32_t gnu_lookup(const struct image *image, const char *name)
     enum { BITS = sizeof(address) * 8 };
     address bloom = table + 4 * sizeof(uint32_t), buckets = bloom + (address)bloom_count * sizeof(address);
     address chains = buckets + (address)bucket_count * sizeof(uint32_t);
-    if (!bucket_count || !bloom_count || bloom_shift >= 32 || bloom_count > MOST_SYMBOLS ||
-        bucket_count > MOST_SYMBOLS)
+    if (!bucket_count || !bloom_count || bloom_shift >= 32 || bloom_count > MOST_SYMBOLS || bucket_count > MOST_SYMBOLS)
         return 0;
 
     address wanted = (address)1 << (hash % BITS) | (address)1 << ((hash >> bloom_shift) % BITS);

@@ -6,7 +6,6 @@
 #include "kernel.h"
 #include "name.h"
 #include "scope.h"
-#include "text.h"
 
 /* For what every entry point has its own copy of, which costs it fewer instructions than a call. */
 #define INLINED inline __attribute__((always_inline))
@@ -44,12 +43,12 @@ static inline uint32_t counted(bool lie, bool directory)
 }
 
 /* Settled by the first slot of the cache and a glance at the name. */
-static inline bool is_plain_lie(const struct lookup *lookup, uint64_t device, uintptr_t stamp)
+static INLINED bool is_plain_lie(const struct lookup *lookup, uint64_t device, uintptr_t stamp)
 {
-    uintptr_t verdict = scope_probe(device, stamp, 0);
-    if (__builtin_expect(verdict - VERDICT_INSIDE > VERDICT_COUNTS - VERDICT_INSIDE, 0))
-        return verdict == VERDICT_LIAR;
-    return lookup->path && name_is_plain(lookup->path, text_end(lookup->path));
+    uintptr_t before = VERDICT_COUNTS - scope_probe(device, stamp, 0);
+    if (__builtin_expect(before > VERDICT_COUNTS - VERDICT_INSIDE, 0))
+        return before == VERDICT_COUNTS - VERDICT_LIAR;
+    return lookup->path && name_is_plain(lookup->path);
 }
 
 /* A 0 that the compiler does not know: else it would return the real call's, and save it across all this. */

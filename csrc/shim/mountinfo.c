@@ -32,9 +32,9 @@ static void end_line(struct mountinfo *info)
                                    .parent = info->parent,
                                    .device = device_number((uint32_t)info->major, (uint32_t)info->minor),
                                    .type = info->type,
-                                   .root = info->at_root                          ? ROOT_WHOLE
+                                   .root = info->at_root                         ? ROOT_WHOLE
                                            : info->removed == sizeof removed - 1 ? ROOT_REMOVED
-                                                                                  : ROOT_PART,
+                                                                                 : ROOT_PART,
                                });
 }
 

@@ -1,7 +1,5 @@
 #include "name.h"
 
-#include "text.h"
-
 /* What a letter can belong to, by its place: a number of one digit or of more, one of `links`, or, where it is a
  * slash or dot, anything. */
 enum { DIGIT = 1, NUMBER = 2, CWD = 4, EXE = 8, STDIN = 16, STDERR = 32, ROOT_OR_STDOUT = 64, ANY = 128 };
@@ -10,14 +8,14 @@ enum { PROC = 1, DEV = 2 };
 
 #define IS_DIGIT(c) ((c) >= '0' && (c) <= '9')
 #define BIT(bits, condition) ((condition) ? (bits) : 0)
-#define LAST(c)                                                                                                      \
-    (BIT(ANY, (c) == '/' || (c) == '.') | BIT(CWD, (c) == 'd') | BIT(EXE, (c) == 'e') | BIT(STDIN, (c) == 'n') |     \
+#define LAST(c)                                                                                                        \
+    (BIT(ANY, (c) == '/' || (c) == '.') | BIT(CWD, (c) == 'd') | BIT(EXE, (c) == 'e') | BIT(STDIN, (c) == 'n') |       \
      BIT(STDERR, (c) == 'r') | BIT(ROOT_OR_STDOUT, (c) == 't') | BIT(DIGIT | NUMBER, IS_DIGIT(c))),
-#define LAST_BUT_ONE(c)                                                                                              \
-    (ANY | BIT(CWD, (c) == 'w') | BIT(EXE, (c) == 'x') | BIT(STDIN, (c) == 'i') | BIT(STDERR, (c) == 'r') |          \
+#define LAST_BUT_ONE(c)                                                                                                \
+    (ANY | BIT(CWD, (c) == 'w') | BIT(EXE, (c) == 'x') | BIT(STDIN, (c) == 'i') | BIT(STDERR, (c) == 'r') |            \
      BIT(ROOT_OR_STDOUT, (c) == 'o' || (c) == 'u') | BIT(DIGIT, (c) == '/') | BIT(NUMBER, IS_DIGIT(c))),
-#define LAST_BUT_TWO(c)                                                                                              \
-    (ANY | DIGIT | BIT(CWD, (c) == 'c') | BIT(EXE | STDERR, (c) == 'e') | BIT(STDIN, (c) == 'd') |                   \
+#define LAST_BUT_TWO(c)                                                                                                \
+    (ANY | DIGIT | BIT(CWD, (c) == 'c') | BIT(EXE | STDERR, (c) == 'e') | BIT(STDIN, (c) == 'd') |                     \
      BIT(ROOT_OR_STDOUT, (c) == 'o') | BIT(NUMBER, (c) == '/' || IS_DIGIT(c))),
 #define SECOND(c) (BIT(ANY, (c) == '/' || (c) == '.') | BIT(PROC, (c) == 'p') | BIT(DEV, (c) == 'd')),
 #define THIRD(c) (ANY | BIT(PROC, (c) == 'r') | BIT(DEV, (c) == 'e')),
@@ -25,7 +23,9 @@ enum { PROC = 1, DEV = 2 };
 #define FOUR(X, c) X((c)) X((c) + 1) X((c) + 2) X((c) + 3)
 #define SIXTEEN(X, c) FOUR(X, c) FOUR(X, (c) + 4) FOUR(X, (c) + 8) FOUR(X, (c) + 12)
 #define SIXTY_FOUR(X, c) SIXTEEN(X, c) SIXTEEN(X, (c) + 16) SIXTEEN(X, (c) + 32) SIXTEEN(X, (c) + 48)
+/* clang-format off */
 #define EACH_LETTER(X) {SIXTY_FOUR(X, 0) SIXTY_FOUR(X, 64) SIXTY_FOUR(X, 128) SIXTY_FOUR(X, 192)}
+/* clang-format on */
 const struct name_letters name_letters = {
     EACH_LETTER(LAST), EACH_LETTER(LAST_BUT_ONE), EACH_LETTER(LAST_BUT_TWO), EACH_LETTER(SECOND), EACH_LETTER(THIRD),
 };
@@ -68,9 +68,14 @@ static bool is_number(const char *path)
     return !*path || *path == '/';
 }
 
+static bool is_address_letter(char c)
+{
+    return c >= 'a' && c <= 'f';
+}
+
 static const char *skip_address(const char *path)
 {
-    while (IS_DIGIT(*path) || (*path >= 'a' && *path <= 'f'))
+    while (IS_DIGIT(*path) || is_address_letter(*path))
         path++;
     return path;
 }
@@ -79,13 +84,14 @@ static const char *skip_address(const char *path)
 static bool is_range(const char *path)
 {
     const char *dash = skip_address(path), *end = *dash == '-' ? skip_address(dash + 1) : path;
-    return dash > path && end > dash + 3 && end[-1] == '0' && end[-2] == '0' && end[-3] == '0' && (!*end || *end == '/');
+    return dash > path && end > dash + 3 && end[-1] == '0' && end[-2] == '0' && end[-3] == '0' &&
+           (!*end || *end == '/');
 }
 
 static bool is_one_of(const char *path, const char (*names)[8], size_t count)
 {
     for (size_t i = 0; i < count; i++)
-        if (after(path, names[i]))
+        if (*path == *names[i] && after(path, names[i]))
             return true;
     return false;
 }
@@ -143,8 +149,9 @@ static const char *last_component(const char *path, const char **folder, bool *c
     }
 }
 
-bool name_is_plain_second_look(const char *path, const char *end)
+bool name_is_plain_second_look(const char *path)
 {
+    const char *end = text_end(path);
     /* Short ones that are not ordinary end in a dot, a slash or a digit: those come before the letters. */
     if (end > path && end < path + 3 && end[-1] > '9')
         return true;
@@ -153,12 +160,18 @@ bool name_is_plain_second_look(const char *path, const char *end)
     if (end > path && end[-1] == '/') {
         while (end > path && end[-1] == '/')
             end--;
-        return name_is_plain(path, end);
+        if (end >= path + NAME_QUICK && name_ends_are_plain(path, end))
+            return true;
     }
     const char *last = end;
+    while (last > path && IS_DIGIT(last[-1]))
+        last--;
+    bool numbered = last < end; /* by what may be all of a number, or the end of a range */
+    if (numbered && last > path && last[-1] != '/' && last[-1] != '-' && !is_address_letter(last[-1]))
+        return true;
     while (last > path && last[-1] != '/')
         last--;
-    if (end > last && IS_DIGIT(end[-1]))
+    if (numbered)
         return !is_number(last) && !is_range(last);
     if (end < last + 3)
         return end > last && *last != '.';

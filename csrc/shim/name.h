@@ -10,6 +10,8 @@
 #include <stddef.h>
 #include <stdint.h>
 
+#include "text.h"
+
 enum name_kind {
     NAME_ORDINARY,
     NAME_DESCRIPTOR, /* judged as a descriptor call */
@@ -28,19 +30,27 @@ extern const struct name_letters {
     uint8_t last[256], last_but_one[256], last_but_two[256], second[256], third[256];
 } name_letters __attribute__((visibility("hidden")));
 
-/* For a path that the quick look does not settle. */
-bool name_is_plain_second_look(const char *path, const char *end);
-
-/* The quick look at a path: true only where name_kind says NAME_ORDINARY, and for nearly every name that is. It runs on
- * each corrected call, so it looks at no more than the two ends. */
-static inline bool name_is_plain(const char *path, const char *end)
+/* Whether the two ends of a path of NAME_QUICK bytes or more show that it is ordinary. */
+enum { NAME_QUICK = 3 };
+static inline bool name_ends_are_plain(const char *path, const char *end)
 {
     const unsigned char *first = (const unsigned char *)path, *behind = (const unsigned char *)end;
     const struct name_letters *in = &name_letters;
-    if (__builtin_expect(behind >= first + 3, 1) && __builtin_expect(!(in->second[first[1]] & in->third[first[2]]), 1) &&
-        __builtin_expect(!(in->last[behind[-1]] & in->last_but_one[behind[-2]] & in->last_but_two[behind[-3]]), 1))
+    return __builtin_expect(!(in->second[first[1]] & in->third[first[2]]), 1) &&
+           __builtin_expect(!(in->last[behind[-1]] & in->last_but_one[behind[-2]] & in->last_but_two[behind[-3]]), 1);
+}
+
+/* For a path that they do not settle. */
+bool name_is_plain_second_look(const char *path);
+
+/* The quick look at a path: true only where name_kind says NAME_ORDINARY, and for nearly every name that is. It runs on
+ * each corrected call, so it looks at no more than the two ends. */
+static inline bool name_is_plain(const char *path)
+{
+    const char *end = text_end_beyond(path, NAME_QUICK);
+    if (__builtin_expect(end && name_ends_are_plain(path, end), 1))
         return true;
-    return name_is_plain_second_look(path, end);
+    return name_is_plain_second_look(path);
 }
 
 #endif

@@ -10,8 +10,8 @@
 #include "survey.h"
 
 enum {
-    PATH_SIZE = 2048, /* on the stack; the host may be on a signal stack, so longer ones share one place */
-    CLIMB_DEPTH = 40, /* how many folders up a mount's root is looked for */
+    PATH_SIZE = 2048,             /* on the stack; the host may be on a signal stack, so longer ones share one place */
+    CLIMB_DEPTH = 40,             /* how many folders up a mount's root is looked for */
     FRONT_SIZE = 3 * CLIMB_DEPTH, /* in front of a path there is room for as many `../` */
 };
 

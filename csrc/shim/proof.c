@@ -266,8 +266,7 @@ static __attribute__((noinline)) bool open_entry_lies(const struct lookup *looku
         if (root_lies)
             scope_remember(entry->device, stamp, VERDICT_LIAR);
         else if (proof == TRUTH)
-            scope_remember(entry->device, stamp,
-                           verdict == VERDICT_INSIDE ? VERDICT_COUNTS : VERDICT_COUNTS_REMOVED);
+            scope_remember(entry->device, stamp, verdict == VERDICT_INSIDE ? VERDICT_COUNTS : VERDICT_COUNTS_REMOVED);
         lies |= root_lies;
     }
     place_end(&place);

@@ -25,7 +25,7 @@ struct search {
 
 static bool is_self(const struct dl_phdr_info *object)
 {
-    ElfW(Addr) here = (ElfW(Addr))&real_resolve;
+    ElfW(Addr) here = (ElfW(Addr)) & real_resolve;
     for (ElfW(Half) i = 0; i < object->dlpi_phnum; i++) {
         const ElfW(Phdr) *segment = &object->dlpi_phdr[i];
         if (segment->p_type == PT_LOAD && here - object->dlpi_addr - segment->p_vaddr < segment->p_memsz)

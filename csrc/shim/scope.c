@@ -135,9 +135,9 @@ enum verdict scope_revalidate(const struct lookup *lookup, uint64_t device, uint
     bool inside;
     if (!judged_as_before(survey, first, &inside) && !judged_afresh(lookup, survey, first, &inside))
         return VERDICT_NONE;
-    enum verdict verdict = !inside                             ? VERDICT_OUTSIDE
+    enum verdict verdict = !inside                            ? VERDICT_OUTSIDE
                            : survey->found.device_has_removed ? VERDICT_INSIDE_REMOVED
-                                                               : VERDICT_INSIDE;
+                                                              : VERDICT_INSIDE;
     scope_remember(device, stamp, verdict);
     state.last_revalidation = scope_clock == scope_count ? 0 : stamp;
     return verdict;

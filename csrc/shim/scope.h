@@ -86,7 +86,7 @@ static inline uintptr_t scope_probe(uint64_t device, uintptr_t stamp, unsigned p
 {
     if (!scope_fits(device))
         return VERDICT_NONE;
-    return __atomic_load_n(scope_slot(device, probe), __ATOMIC_RELAXED) ^ scope_word(device, stamp);
+    return __atomic_load_n(scope_slot(device, probe), __ATOMIC_RELAXED) - scope_word(device, stamp);
 }
 
 /* The verdict of whichever slot holds one, else VERDICT_NONE. */

@@ -50,24 +50,24 @@ extern EXPORT struct nlinkshim_state nlinkshim_state __attribute__((alias("state
  *
  * What the caller asked waits on the stack and not in saved registers, and the case that the next definition
  * is not known yet has a function of its own: so an honest entry costs 17 instructions on x86-64. */
-#define SHAPE(shape, kind, dirfd_, path_, flags_, answer_, otherwise)                                                \
-    typedef int (*shape##_function)(shape##_PARAMETERS);                                                             \
-    static INLINED int shape##_call(shape##_function next, shape##_PARAMETERS)                                       \
-    {                                                                                                                \
-        struct lookup lookup;                                                                                        \
-        lookup.dirfd = dirfd_;                                                                                       \
-        lookup.path = path_;                                                                                         \
-        lookup.flags = flags_;                                                                                       \
-        lookup.answer = answer_;                                                                                     \
-        __asm__ volatile("" : "+m"(lookup.dirfd), "+m"(lookup.path), "+m"(lookup.flags), "+m"(lookup.answer));       \
-        int result = next(shape##_ARGUMENTS);                                                                        \
-        return result == 0 && kind##_shows_zero(lookup.answer) ? mend_##kind(&lookup) : result;                      \
-    }                                                                                                                \
-    static __attribute__((noinline, cold)) int shape##_late(enum entry_point entry, enum entry_point relative,       \
-                                                            shape##_PARAMETERS)                                      \
-    {                                                                                                                \
-        shape##_function next = (shape##_function)real_late(entry, relative);                                        \
-        return shape##_call(next ? next : otherwise, shape##_ARGUMENTS);                                             \
+#define SHAPE(shape, kind, dirfd_, path_, flags_, answer_, otherwise)                                                  \
+    typedef int (*shape##_function)(shape##_PARAMETERS);                                                               \
+    static INLINED int shape##_call(shape##_function next, shape##_PARAMETERS)                                         \
+    {                                                                                                                  \
+        struct lookup lookup;                                                                                          \
+        lookup.dirfd = dirfd_;                                                                                         \
+        lookup.path = path_;                                                                                           \
+        lookup.flags = flags_;                                                                                         \
+        lookup.answer = answer_;                                                                                       \
+        __asm__ volatile("" : "+m"(lookup.dirfd), "+m"(lookup.path), "+m"(lookup.flags), "+m"(lookup.answer));         \
+        int result = next(shape##_ARGUMENTS);                                                                          \
+        return result == 0 && kind##_shows_zero(lookup.answer) ? mend_##kind(&lookup) : result;                        \
+    }                                                                                                                  \
+    static __attribute__((noinline, cold)) int shape##_late(enum entry_point entry, enum entry_point relative,         \
+                                                            shape##_PARAMETERS)                                        \
+    {                                                                                                                  \
+        shape##_function next = (shape##_function)real_late(entry, relative);                                          \
+        return shape##_call(next ? next : otherwise, shape##_ARGUMENTS);                                               \
     }
 
 /* The version number tells which structure is meant; there is one on the machines of machine.h. */
@@ -125,12 +125,12 @@ SHAPE(XFD, stat, fd, NULL, 0, st, raw_fxstat)
 SHAPE(XAT, stat, dirfd, path, flags, st, raw_fxstatat)
 SHAPE(STATX, statx, dirfd, path, flags, stx, raw_statx)
 
-#define WRAPPER(name, relative, shape)                                                                               \
-    EXPORT int name(shape##_PARAMETERS)                                                                              \
-    {                                                                                                                \
-        shape##_function next = (shape##_function)real(ENTRY_##name);                                                \
-        return __builtin_expect(next != NULL, 1) ? shape##_call(next, shape##_ARGUMENTS)                             \
-                                                 : shape##_late(ENTRY_##name, ENTRY_##relative, shape##_ARGUMENTS);  \
+#define WRAPPER(name, relative, shape)                                                                                 \
+    EXPORT int name(shape##_PARAMETERS)                                                                                \
+    {                                                                                                                  \
+        shape##_function next = (shape##_function)real(ENTRY_##name);                                                  \
+        return __builtin_expect(next != NULL, 1) ? shape##_call(next, shape##_ARGUMENTS)                               \
+                                                 : shape##_late(ENTRY_##name, ENTRY_##relative, shape##_ARGUMENTS);    \
     }
 
 #define WRAP_PATH(name, relative) WRAPPER(name, relative, PATH)
@@ -143,8 +143,7 @@ SHAPE(STATX, statx, dirfd, path, flags, stx, raw_statx)
 #define WRAP_XAT(name, relative) WRAPPER(name, relative, XAT)
 #define WRAP_STATX(name, relative) WRAPPER(name, relative, STATX)
 
-static __attribute__((noinline, cold)) void *fts_read_late(enum entry_point entry, enum entry_point relative,
-                                                           void *fts)
+static __attribute__((noinline, cold)) void *fts_read_late(enum entry_point entry, enum entry_point relative, void *fts)
 {
     fts_read_function next = (fts_read_function)real_late(entry, relative);
     return next ? fts_read_through(next, fts) : (raw_absent(), NULL);
@@ -153,27 +152,27 @@ static __attribute__((noinline, cold)) void *fts_read_late(enum entry_point entr
 /* Called once for many entries: here the next definition is looked up in place. */
 #define NEXT(name, relative) (real(ENTRY_##name) ? real(ENTRY_##name) : real_late(ENTRY_##name, ENTRY_##relative))
 
-#define WRAP_FTS_READ(name, relative)                                                                                \
-    EXPORT void *name(void *fts)                                                                                     \
-    {                                                                                                                \
-        fts_read_function next = (fts_read_function)real(ENTRY_##name);                                              \
-        return __builtin_expect(next != NULL, 1) ? fts_read_through(next, fts)                                       \
-                                                 : fts_read_late(ENTRY_##name, ENTRY_##relative, fts);               \
+#define WRAP_FTS_READ(name, relative)                                                                                  \
+    EXPORT void *name(void *fts)                                                                                       \
+    {                                                                                                                  \
+        fts_read_function next = (fts_read_function)real(ENTRY_##name);                                                \
+        return __builtin_expect(next != NULL, 1) ? fts_read_through(next, fts)                                         \
+                                                 : fts_read_late(ENTRY_##name, ENTRY_##relative, fts);                 \
     }
-#define WRAP_FTS_CHILDREN(name, relative)                                                                            \
-    EXPORT void *name(void *fts, int options)                                                                        \
-    {                                                                                                                \
-        return fts_children_through((fts_children_function)NEXT(name, relative), fts, options);                      \
+#define WRAP_FTS_CHILDREN(name, relative)                                                                              \
+    EXPORT void *name(void *fts, int options)                                                                          \
+    {                                                                                                                  \
+        return fts_children_through((fts_children_function)NEXT(name, relative), fts, options);                        \
     }
-#define WRAP_FTW(name, relative)                                                                                     \
-    EXPORT int name(const char *path, walk_callback callback, int fds)                                               \
-    {                                                                                                                \
-        return ftw_through((ftw_function)NEXT(name, relative), path, callback, fds);                                 \
+#define WRAP_FTW(name, relative)                                                                                       \
+    EXPORT int name(const char *path, walk_callback callback, int fds)                                                 \
+    {                                                                                                                  \
+        return ftw_through((ftw_function)NEXT(name, relative), path, callback, fds);                                   \
     }
-#define WRAP_NFTW(name, relative)                                                                                    \
-    EXPORT int name(const char *path, walk_callback callback, int fds, int flags)                                    \
-    {                                                                                                                \
-        return nftw_through((nftw_function)NEXT(name, relative), path, callback, fds, flags);                        \
+#define WRAP_NFTW(name, relative)                                                                                      \
+    EXPORT int name(const char *path, walk_callback callback, int fds, int flags)                                      \
+    {                                                                                                                  \
+        return nftw_through((nftw_function)NEXT(name, relative), path, callback, fds, flags);                          \
     }
 
 #define ENTRY(name, shape, layout, relative) WRAP_##shape(name, relative)

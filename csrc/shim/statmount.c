@@ -22,7 +22,7 @@ struct answer {
     uint64_t attributes, propagation, peer_group, master, propagate_from;
     uint32_t root, mount_point;
     uint64_t later[50];
-    char text[512];  /* small: the host may be on a signal stack; of longer ones mountinfo tells */
+    char text[512]; /* small: the host may be on a signal stack; of longer ones mountinfo tells */
 };
 _Static_assert(offsetof(struct answer, root) == 104 && offsetof(struct answer, text) == 512, "struct statmount");
 

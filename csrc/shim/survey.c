@@ -156,31 +156,22 @@ long survey_length(const struct survey *survey, unsigned path, uint64_t id)
 
 bool survey_reaches(const struct survey *survey, unsigned path, uint64_t id)
 {
-    const struct step *mount = step_of(survey, path, id), *step = mount, *parent;
+    const struct step *mount = step_of(survey, path, id), *step = next_of(survey, path, NULL);
     if (!mount || survey->found.overflow)
         return false;
-    /* From the mount down through those that it stands on. Where they end, or at /, the host lives itself. */
-    uint32_t chained = 1;
-    while (chained < survey->found.count && (parent = step_of(survey, path, step->parent)) && parent != step) {
-        bool passed = parent->length && parent->length < mount->length;
-        if (parent->length > step->length || parent->traits & FSTYPE_TRIGGERS ||
-            (parent->traits & FSTYPE_WAITS && passed))
+    for (uint32_t i = 0; step && step != mount && i < survey->found.count; i++) {
+        /* What stands at / is where the host lives itself, and what stands at the mount point is not looked into. */
+        bool passed = step->length && step->length < mount->length;
+        if (step->traits & FSTYPE_TRIGGERS || (step->traits & FSTYPE_WAITS && passed))
             return false;
-        step = parent;
-        chained++;
+        step = next_of(survey, path, step);
     }
-    /* A mount at or above the mount point that is none of them hides it. */
-    for (uint32_t i = 0; i < survey->found.count; i++)
-        if (is_on(&survey->found.step[i], path) && survey->found.step[i].length <= mount->length)
-            chained--;
-    return chained == 0;
+    const struct step *next = step == mount ? next_of(survey, path, mount) : NULL;
+    return step == mount && !(next && next->length == mount->length);
 }
 
 bool survey_stays(const struct survey *survey, unsigned path, uint64_t id)
 {
-    long length = survey_length(survey, path, id);
-    for (uint32_t i = 0; i < survey->found.count; i++)
-        if (is_on(&survey->found.step[i], path) && survey->found.step[i].length > length)
-            return false;
-    return length >= 0 && !survey->found.overflow;
+    const struct step *mount = step_of(survey, path, id);
+    return mount && !next_of(survey, path, mount) && !survey->found.overflow;
 }

@@ -96,7 +96,7 @@ long survey_length(const struct survey *survey, unsigned path, uint64_t id);
 /* Whether a lookup of that mount point goes by no mount that may wait, and ends on this very mount. */
 bool survey_reaches(const struct survey *survey, unsigned path, uint64_t id);
 
-/* Whether the path goes by no other mount beyond it. */
+/* Whether the path, from where that mount starts, goes into no other. */
 bool survey_stays(const struct survey *survey, unsigned path, uint64_t id);
 
 #endif

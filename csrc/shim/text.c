@@ -1,5 +1,12 @@
 #include "text.h"
 
+__attribute__((cold)) const char *text_end_across_pages(const char *text)
+{
+    while (*text)
+        text++;
+    return text;
+}
+
 bool text_equals(const char *text, const char *other)
 {
     const char *rest = text_after(text, other);

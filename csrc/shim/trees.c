@@ -36,11 +36,13 @@ void *fts_children_through(fts_children_function next, void *fts, int options)
 
 /* A callback carries no data, so each walk under way takes one of these functions for itself. A walk that
  * never returns (longjmp, pthread_exit) keeps its own; with all of them taken, walks pass uncorrected. */
+/* clang-format off */
 #define TRAMPOLINES(X)                                                                                               \
     X(0) X(1) X(2) X(3) X(4) X(5) X(6) X(7) X(8) X(9) X(10) X(11) X(12) X(13) X(14) X(15) X(16) X(17) X(18) X(19)    \
     X(20) X(21) X(22) X(23) X(24) X(25) X(26) X(27) X(28) X(29) X(30) X(31) X(32) X(33) X(34) X(35) X(36) X(37)      \
     X(38) X(39) X(40) X(41) X(42) X(43) X(44) X(45) X(46) X(47) X(48) X(49) X(50) X(51) X(52) X(53) X(54) X(55)      \
     X(56) X(57) X(58) X(59) X(60) X(61) X(62) X(63)
+/* clang-format on */
 
 enum { SLOTS = 64 };
 static walk_callback taken[SLOTS];
@@ -64,10 +66,10 @@ static __attribute__((noinline)) int visit(const char *path, void *st, int flag,
 
 /* ftw calls with three arguments; the fourth is then handed on unread, which every calling convention of
  * machine.h allows. */
-#define DEFINE(slot)                                                                                                 \
-    static int trampoline_##slot(const char *path, void *st, int flag, void *ftw)                                    \
-    {                                                                                                                \
-        return visit(path, st, flag, ftw, slot);                                                                     \
+#define DEFINE(slot)                                                                                                   \
+    static int trampoline_##slot(const char *path, void *st, int flag, void *ftw)                                      \
+    {                                                                                                                  \
+        return visit(path, st, flag, ftw, slot);                                                                       \
     }
 TRAMPOLINES(DEFINE)
 

@@ -167,8 +167,8 @@ static int ask_xfd(const struct asker *asker, const struct place *place, struct 
 
 static int ask_at(const struct asker *asker, const struct place *place, struct stat *st)
 {
-    return result_or_errno(((int (*)(int, const char *, struct stat *, int))asker->function)(
-        place->dirfd, place->name, st, flags_of(place)));
+    return result_or_errno(((int (*)(int, const char *, struct stat *, int))asker->function)(place->dirfd, place->name,
+                                                                                             st, flags_of(place)));
 }
 
 static int ask_xat(const struct asker *asker, const struct place *place, struct stat *st)
@@ -252,7 +252,8 @@ static int ask_ftw(const struct asker *asker, const struct place *place, struct 
 static int ask_nftw(const struct asker *asker, const struct place *place, struct stat *st)
 {
     walked = st;
-    int (*nftw)(const char *, int (*)(const char *, const struct stat *, int, struct FTW *), int, int) = asker->function;
+    int (*nftw)(const char *, int (*)(const char *, const struct stat *, int, struct FTW *), int, int) =
+        asker->function;
     return nftw(place->path, keep_first, 4, FTW_PHYS) == 1 ? 0 : failure();
 }
 

@@ -10,10 +10,10 @@
 /* How to reach the entry, for entry points that take a descriptor and those that take a path. */
 struct place {
     int dirfd;
-    const char *name; /* relative to dirfd */
-    const char *path; /* the same from the working directory; NULL: not known, or too long */
-    uint64_t *ticks;  /* counted up with each call: a sign of life */
-    int follow;       /* 0, or 1 for the root, which may be given by a symbolic link */
+    const char *name;  /* relative to dirfd */
+    const char *path;  /* the same from the working directory; NULL: not known, or too long */
+    uint64_t *ticks;   /* counted up with each call: a sign of life */
+    int follow;        /* 0, or 1 for the root, which may be given by a symbolic link */
     uint32_t *lookups; /* told before each call: see struct walk_slot */
 };
 
@@ -22,8 +22,8 @@ struct asker {
     const char *name; /* the entry point */
     int (*patched)(const struct asker *asker, const struct place *place, struct stat *st);
     int (*raw)(const struct asker *asker, const struct place *place, struct stat *st);
-    void *function; /* the entry point, as the loader resolved it */
-    int flags;      /* AT_STATX_* */
+    void *function;  /* the entry point, as the loader resolved it */
+    int flags;       /* AT_STATX_* */
     uint32_t passes; /* how often the whole path is looked up; 0: only the name is */
 };
 

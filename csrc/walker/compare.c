@@ -20,13 +20,13 @@ enum {
 };
 
 /* The fields that a changed one is named by; st_nlink is judged apart. */
-#define FIELD(name) {#name, offsetof(struct stat, name), sizeof(((struct stat *)0)->name)}
+#define FIELD(name) #name, offsetof(struct stat, name), sizeof(((struct stat *)0)->name)
 static const struct {
     char name[12];
     size_t offset, size;
 } fields[] = {
-    FIELD(st_dev),  FIELD(st_ino),     FIELD(st_mode),   FIELD(st_uid),  FIELD(st_gid),  FIELD(st_rdev),
-    FIELD(st_size), FIELD(st_blksize), FIELD(st_blocks), FIELD(st_atim), FIELD(st_mtim), FIELD(st_ctim),
+    {FIELD(st_dev)},  {FIELD(st_ino)},     {FIELD(st_mode)},   {FIELD(st_uid)},  {FIELD(st_gid)},  {FIELD(st_rdev)},
+    {FIELD(st_size)}, {FIELD(st_blksize)}, {FIELD(st_blocks)}, {FIELD(st_atim)}, {FIELD(st_mtim)}, {FIELD(st_ctim)},
 };
 enum { FIELDS = sizeof fields / sizeof *fields, MODE = 2 };
 
@@ -108,7 +108,8 @@ static struct suspicion judge(struct question *question, const struct round *rou
     if (type_differs(raw, patched))
         return (struct suspicion){PROBLEM_FIELD_CHANGED, MODE};
     if (patched->st_nlink != expected)
-        return (struct suspicion){.problem = raw->st_nlink || patched->st_nlink ? PROBLEM_WRONG_COUNT : PROBLEM_LEFT_ZERO};
+        return (struct suspicion){.problem =
+                                      raw->st_nlink || patched->st_nlink ? PROBLEM_WRONG_COUNT : PROBLEM_LEFT_ZERO};
     struct suspicion suspicion = {.problem = PROBLEM_NONE};
     for (int field = 0; field < FIELDS; field++) {
         if (question->unsteady >> field & 1)

@@ -17,11 +17,11 @@
 #endif
 
 enum {
-    SEEN = 4096,         /* inode numbers that are remembered */
-    ALWAYS_ASKED = 8,    /* folders, and as many other entries; then one in `sample` */
-    WAITING = 16,        /* entries to be asked once more at the end */
+    SEEN = 4096,           /* inode numbers that are remembered */
+    ALWAYS_ASKED = 8,      /* folders, and as many other entries; then one in `sample` */
+    WAITING = 16,          /* entries to be asked once more at the end */
     CACHED_SECONDS = 3600, /* longer than attributes are cached that may change */
-    CLOCK_TICKS = 20,    /* milliseconds after which each clock but one of whole seconds shows another time */
+    CLOCK_TICKS = 20,      /* milliseconds after which each clock but one of whole seconds shows another time */
 };
 
 /* What LOOKUP and GETATTR may disagree in: bits of `details`, named in notes.py. */

@@ -8,9 +8,9 @@ enum { LISTING_SIZE = 32 * 1024 };
 
 /* A part of a listing: what one call brings. */
 struct part {
-    size_t size; /* bytes to ask for, LISTING_SIZE at most */
+    size_t size;         /* bytes to ask for, LISTING_SIZE at most */
     int64_t begin, took; /* nanoseconds; the first part's with the opening of the folder */
-    bool further; /* it is not the first */
+    bool further;        /* it is not the first */
 };
 
 int64_t nanoseconds(void);

@@ -1,7 +1,6 @@
-/* The parallel walk: which folders are read, which entries looked at, by how many threads. */
+/* The parallel walk: which folders are read, and by how many threads. */
 #include <errno.h>
 #include <fcntl.h>
-#include <fnmatch.h>
 #include <pthread.h>
 #include <stdbool.h>
 #include <stdio.h>
@@ -10,70 +9,16 @@
 #include <sys/syscall.h>
 #include <unistd.h>
 
-#include "gone.h"
 #include "listing.h"
+#include "look.h"
 #include "threads.h"
 
 enum {
     BATCH_BYTES = 4096, /* of names, terminated, one behind the other */
     BATCH_NAMES = 64,
     BATCH_NAMES_WHEN_IDLE = 8, /* threads wait for work: share it out more finely */
-    PACE_NAMES = 8, /* the time is taken this often */
-    ALWAYS_CLOSELY = 16,
-    CONVINCED = 64, /* this many wrong entries: further ones need less proof */
+    PACE_NAMES = 8,            /* the time is taken this often */
 };
-
-static bool stopped(const struct walk *walk)
-{
-    return __atomic_load_n(&walk->report->stop, __ATOMIC_RELAXED);
-}
-
-/* What became of an entry. */
-enum look { LOOKED, FAILED, MISSING, ELSEWHERE };
-
-/* Compare one entry; `number` is its place in the walk. `raw` is filled if it was LOOKED at. A folder ELSEWHERE belongs
- * to another file system. */
-static enum look check_entry(struct walk *walk, struct place place, const char *folder, const char *name,
-                             uint64_t number, struct stat *raw)
-{
-    char path[WALK_PATH_SIZE];
-    const struct walk_options *options = walk->options;
-    struct walk_report *report = walk->report;
-    bool closely = number < ALWAYS_CLOSELY || number % options->sample == 0;
-    struct depth depth = {
-        .fresh = closely || options->thorough,
-        .entry_points = closely || options->every_entry_point,
-        .convinced = __atomic_load_n(&report->wrong, __ATOMIC_RELAXED) + __atomic_load_n(&report->left, __ATOMIC_RELAXED) >=
-                     CONVINCED,
-        .directory_nlink = options->directory_nlink,
-    };
-    struct finding finding;
-    if (depth.entry_points && join_path(path, walk->root_path, folder, name))
-        place.path = path;
-    enum outcome outcome = compare_entry(&place, depth, raw, &finding);
-    if (outcome == OUTCOME_FAILED && *name && error_of_vanished(finding.error))
-        return MISSING;
-    if (outcome != OUTCOME_FAILED && S_ISDIR(raw->st_mode) && raw->st_dev != walk->device)
-        return ELSEWHERE;
-    tally_outcome(&walk->tally, folder, name, outcome, &finding);
-    if (closely)
-        ADD(report->closely, 1);
-    return outcome == OUTCOME_FAILED ? FAILED : LOOKED;
-}
-
-static bool excluded(const struct walk *walk, const char *folder, const char *name)
-{
-    if (!*walk->options->excludes)
-        return false;
-    char path[WALK_PATH_SIZE];
-    bool fits = join_path(path, "", folder, name);
-    for (const char *const *pattern = walk->options->excludes; *pattern; pattern++) {
-        bool by_path = strchr(*pattern, '/');
-        if (by_path ? fits && fnmatch(*pattern, path, FNM_PATHNAME) == 0 : fnmatch(*pattern, name, 0) == 0)
-            return true;
-    }
-    return false;
-}
 
 static void read_folder(struct worker *worker, const char *path);
 
@@ -83,51 +28,13 @@ static void enter(struct worker *worker, const char *path)
         read_folder(worker, path);
 }
 
-/* Before a call that looks up so many names. */
-static void tick_for(struct walk_slot *slot, uint32_t lookups)
+static void enter_below(struct worker *worker, const struct folder *folder, const char *name)
 {
-    __atomic_store_n(&slot->lookups, lookups, __ATOMIC_RELAXED);
-    __atomic_store_n(&slot->ticks, slot->ticks + 1, __ATOMIC_RELAXED);
-}
-
-/* Before any other. */
-static void tick(struct walk_slot *slot)
-{
-    tick_for(slot, 0);
-}
-
-static void show_folder(struct walk_slot *slot, const char *path)
-{
-    copy_text(slot->folder, sizeof slot->folder, path);
-    slot->name[0] = '\0';
-    tick(slot);
-}
-
-static void note_missing(struct walk *walk, struct folder *folder, const char *name)
-{
-    ADD(walk->report->vanished, 1);
-    pthread_mutex_lock(&walk->mutex);
-    struct gone *gone = folder->gone ? folder->gone : calloc(1, sizeof *gone);
-    folder->gone = gone;
-    if (gone)
-        gone_note(gone, name);
-    pthread_mutex_unlock(&walk->mutex);
-}
-
-static void look_for_ghosts(struct worker *worker, struct folder *folder)
-{
-    struct walk *walk = worker->walk;
-    const char *first = NULL;
-    char *listing = malloc(LISTING_SIZE);
-    show_folder(worker->slot, folder->path);
-    if (listing && (!stopped(walk) || walk->report->limited)) {
-        unsigned ghosts = gone_ghosts(folder->gone, folder->fd, listing, LISTING_SIZE, &first,
-                                      &worker->slot->ticks);
-        if (ghosts)
-            tally_ghosts(&walk->tally, folder->path, first, ghosts);
-    }
-    free(listing);
-    free(folder->gone);
+    char path[WALK_PATH_SIZE];
+    if (join_path(path, "", folder->path, name))
+        enter(worker, path);
+    else
+        tally_error(&worker->walk->tally, folder->path, name, ENAMETOOLONG);
 }
 
 static void release(struct worker *worker, struct folder *folder)
@@ -140,65 +47,20 @@ static void release(struct worker *worker, struct folder *folder)
     }
 }
 
-static bool on_another_mount(const struct walk *walk, const struct folder *folder, const char *name)
-{
-    char path[WALK_PATH_SIZE];
-    return walk->points.count && join_path(path, "", folder->path, name) &&
-           points_cover(&walk->points, path, folder->fd, name);
-}
-
-static void look_at(struct worker *worker, struct folder *folder, const char *name)
-{
-    struct walk *walk = worker->walk;
-    struct walk_report *report = walk->report;
-    if (excluded(walk, folder->path, name))
-        return;
-    uint64_t number = ADD(report->entries, 1);
-    if (walk->options->max_entries && number >= walk->options->max_entries) {
-        ADD(report->entries, -1);
-        report->limited = 1;
-        __atomic_store_n(&report->stop, 1, __ATOMIC_RELAXED);
-        return;
-    }
-    copy_text(worker->slot->name, sizeof worker->slot->name, name);
-    tick(worker->slot);
-
-    struct place place = {folder->fd, name, NULL, &worker->slot->ticks, 0, &worker->slot->lookups};
-    struct stat raw;
-    enum look look = ELSEWHERE;
-    if (!on_another_mount(walk, folder, name))
-        look = check_entry(walk, place, folder->path, name, number, &raw);
-    if (look == ELSEWHERE) {
-        ADD(report->entries, -1);
-        tally_mount_below(&walk->tally, folder->path, name);
-        return;
-    }
-    if (look == LOOKED)
-        notes_looked(walk, folder, &place, &raw);
-    else if (look == MISSING)
-        note_missing(walk, folder, name);
-    if (look != LOOKED || !S_ISDIR(raw.st_mode))
-        return;
-    char inside[WALK_PATH_SIZE];
-    if (join_path(inside, "", folder->path, name))
-        enter(worker, inside);
-    else
-        tally_error(&walk->tally, folder->path, name, ENAMETOOLONG);
-}
-
 static void look_at_batch(struct worker *worker, struct folder *folder, const char *names, unsigned count)
 {
     struct walk *walk = worker->walk;
     int64_t begin = 0;
-    show_folder(worker->slot, folder->path);
-    for (unsigned done = 0; done < count && !stopped(walk); done++, names += strlen(names) + 1) {
+    look_show_folder(worker->slot, folder->path);
+    for (unsigned done = 0; done < count && !look_stopped(walk); done++, names += strlen(names) + 1) {
         if (done % PACE_NAMES == 0 && __atomic_load_n(&walk->started, __ATOMIC_RELAXED) < walk->jobs) {
             int64_t now = nanoseconds();
             if (begin)
                 entries_took(walk, now - begin, PACE_NAMES);
             begin = now;
         }
-        look_at(worker, folder, names);
+        if (look_at(worker, folder, names))
+            enter_below(worker, folder, names);
     }
 }
 
@@ -240,12 +102,12 @@ static void read_names(struct worker *worker, struct folder *folder, struct part
     struct listing_mark mark = {0};
     for (;; part.begin = nanoseconds()) {
         unsigned names = 0;
-        show_folder(worker->slot, folder->path);
+        look_show_folder(worker->slot, folder->path);
         long size = syscall(SYS_getdents64, folder->fd, listing, part.size);
         part.took = nanoseconds() - part.begin;
         if (size < 0)
             tally_folder(walk, folder->path, folder->fd, errno);
-        if (size <= 0 || stopped(walk)) {
+        if (size <= 0 || look_stopped(walk)) {
             part_read(worker, &part, 0);
             break;
         }
@@ -275,7 +137,7 @@ static void read_names(struct worker *worker, struct folder *folder, struct part
         }
     }
     /* The rest is this thread's own: most folders are small, and need no other. */
-    if (!stopped(walk))
+    if (!look_stopped(walk))
         look_at_batch(worker, folder, batch->names, batch->count);
 }
 
@@ -285,7 +147,7 @@ static int open_folder(struct walk *walk, struct walk_slot *slot, const char *pa
     for (int try = 0; try < RAW_TRIES && fd < 0; try++) {
         if (try > 0 && error_is_final(errno))
             break;
-        tick_for(slot, names_of(path));
+        look_tick_for(slot, names_of(path));
         fd = openat(walk->root_fd, *path ? path : ".", O_RDONLY | O_DIRECTORY | O_NOFOLLOW | O_CLOEXEC);
         if (fd >= 0 && try > 0)
             ADD(walk->report->transient, try);
@@ -310,7 +172,7 @@ static void read_folder(struct worker *worker, const char *path)
     notes_open(folder);
     batch->count = 0;
     batch->size = 0;
-    show_folder(worker->slot, path);
+    look_show_folder(worker->slot, path);
     struct part part = part_begin(worker);
     folder->fd = open_folder(walk, worker->slot, path);
     if (folder->fd < 0) {
@@ -337,12 +199,12 @@ static void *run_worker(void *data)
         if (work->folder) {
             look_at_batch(worker, work->folder, work->bytes, work->count);
             release(worker, work->folder);
-        } else if (!stopped(walk)) {
+        } else if (!look_stopped(walk)) {
             read_folder(worker, work->bytes);
         }
         free(work);
         worker->slot->busy = 0;
-        tick(worker->slot);
+        look_tick(worker->slot);
     }
     return NULL;
 }
@@ -378,10 +240,31 @@ static int open_root(struct walk *walk)
         return error;
     walk->device = raw.st_dev;
     if (*report->root_real_path)
-        points_read(&walk->points, report->root_real_path, walk->device);
-    if (check_entry(walk, place, "", "", ADD(report->entries, 1), &raw) == LOOKED)
+        points_read(&walk->points, report->root_real_path, report->root_mount_id, walk->device,
+                    walk->options->local_types);
+    /* In a path scope the shim may count whatever is mounted there. */
+    report->root_is_folder = walk->points.root_is_folder &&
+                             (strcmp(report->shim_scope, "fuse") == 0 || strcmp(report->shim_scope, "off") == 0);
+    if (look_closely(walk, place, "", "", ADD(report->entries, 1), &raw) == LOOKED)
         notes_looked(walk, NULL, &place, &raw);
     return 0;
+}
+
+/* Of a folder that is not walked: what is mounted below it and visible, the uppermost alone. No other mount is
+ * entered to see that. */
+static void tally_mounts_below(struct walk *walk)
+{
+    const char *above = NULL;
+    for (size_t i = 0; i < walk->points.count; i++) {
+        const char *path = walk->points.list[i].path;
+        size_t length = above ? strlen(above) : 0;
+        if (above && strncmp(path, above, length) == 0 && (path[length] == '/' || !path[length]))
+            continue;
+        if (points_cover(&walk->points, path, walk->root_fd, path)) {
+            tally_mount_below(&walk->tally, "", path);
+            above = path;
+        }
+    }
 }
 
 void walk_run(struct walk_report *report, const char *root, const struct walk_options *options)
@@ -413,7 +296,9 @@ void walk_run(struct walk_report *report, const char *root, const struct walk_op
 
     report->slots[0].busy = 1;
     report->root_error = open_root(&walk);
-    if (report->root_error == 0 && !report->root_is_file) {
+    if (report->root_error == 0 && report->root_is_folder) {
+        tally_mounts_below(&walk);
+    } else if (report->root_error == 0 && !report->root_is_file) {
         enter(&workers[0], "");
         uint32_t processors = (uint32_t)sysconf(_SC_NPROCESSORS_ONLN);
         threads_start(&walk, processors);

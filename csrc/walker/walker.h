@@ -41,13 +41,14 @@
 #define NAME_RESERVED 2 /* it has a reserved character, or ends in a dot or a space */
 
 struct walk_options {
-    uint32_t jobs;            /* threads, WALK_MAX_JOBS at most */
-    uint32_t thorough;        /* ask the daemon afresh for every entry, not for the sample alone */
-    uint32_t every_entry_point; /* compare all entry points for every entry, not for the sample alone */
-    uint32_t sample;          /* one entry in this many is looked at closely; the root and the first 16 always */
-    uint32_t directory_nlink; /* what a directory's 0 shall become */
-    uint64_t max_entries;     /* 0: no limit */
-    const char *const *excludes; /* fnmatch(3) patterns, NULL-terminated; those with a '/' match relative paths */
+    uint32_t jobs;                  /* threads, WALK_MAX_JOBS at most */
+    uint32_t thorough;              /* ask the daemon afresh for every entry, not for the sample alone */
+    uint32_t every_entry_point;     /* compare all entry points for every entry, not for the sample alone */
+    uint32_t sample;                /* one entry in this many is looked at closely; the root and the first 16 always */
+    uint32_t directory_nlink;       /* what a directory's 0 shall become */
+    uint64_t max_entries;           /* 0: no limit */
+    const char *const *local_types; /* a folder of one of them is not walked; NULL-terminated, empty: all are */
+    const char *const *excludes;    /* fnmatch(3) patterns, NULL-terminated; those with a '/' match relative paths */
 };
 
 struct walk_sample {
@@ -60,9 +61,10 @@ struct walk_sample {
 };
 
 struct walk_note {
-    uint64_t count;   /* entries that lie so */
-    uint64_t of;      /* entries that were looked at for it */
-    uint32_t details; /* bits: for LOOKUP_DIFFERS what differs (see notes.c); for STATFS_FAILS the errno, 0: no answer */
+    uint64_t count; /* entries that lie so */
+    uint64_t of;    /* entries that were looked at for it */
+    /* Bits: for LOOKUP_DIFFERS what differs (see notes.c); for STATFS_FAILS the errno, 0: no answer. */
+    uint32_t details;
     uint32_t example_count;
     char examples[WALK_NOTE_EXAMPLES][WALK_PATH_SIZE];
 };
@@ -86,35 +88,36 @@ struct walk_report {
     char shim_scope[4096];
 
     /* the root */
-    int32_t root_error;       /* errno, 0: it could be opened */
-    uint64_t root_mount_id;   /* 0: the kernel does not tell */
-    uint32_t root_path_is_literal; /* no symbolic link was followed, as far as it could be */
+    int32_t root_error;                  /* errno, 0: it could be opened */
+    uint64_t root_mount_id;              /* 0: the kernel does not tell */
+    uint32_t root_path_is_literal;       /* no symbolic link was followed, as far as it could be */
     char root_real_path[WALK_PATH_SIZE]; /* symbolic links followed; empty: not known */
 
     /* Entries: each that was looked at is judged, unsettled, vanished or among the errors. */
     uint64_t entries;
     uint64_t judged;
-    uint64_t lies;      /* of these, live and with a count of 0 */
-    uint64_t corrected; /* of the lies, right in every answer */
-    uint64_t left;      /* of the lies, still 0 */
-    uint64_t wrong;     /* judged ones that were changed as they must not be */
-    uint64_t moved;     /* judged, while other fields changed by themselves */
-    uint64_t unsettled; /* count or type never stood still */
-    uint64_t vanished;  /* not there when it was their turn */
-    uint64_t ghosts;    /* of these, still listed and still not there */
-    uint64_t endless;   /* folders whose listing goes round: read once, and left */
-    uint64_t errors;    /* could not be read */
+    uint64_t lies;                /* of these, live and with a count of 0 */
+    uint64_t corrected;           /* of the lies, right in every answer */
+    uint64_t left;                /* of the lies, still 0 */
+    uint64_t wrong;               /* judged ones that were changed as they must not be */
+    uint64_t moved;               /* judged, while other fields changed by themselves */
+    uint64_t unsettled;           /* count or type never stood still */
+    uint64_t vanished;            /* not there when it was their turn */
+    uint64_t ghosts;              /* of these, still listed and still not there */
+    uint64_t endless;             /* folders whose listing goes round: read once, and left */
+    uint64_t errors;              /* could not be read */
     uint64_t unread[WALK_ERRNOS]; /* the same by errno */
-    uint64_t transient; /* calls that failed, and worked when they were repeated */
-    uint64_t closely;   /* looked at by all entry points, and asked afresh */
-    int32_t stale_error; /* errno of statx, without which nothing can be asked afresh; 0: it answers */
-    uint32_t limited;   /* max_entries was reached */
-    int32_t dead_error; /* errno of a dead connection: the walk ended there */
-    int32_t first_error; /* errno */
+    uint64_t transient;           /* calls that failed, and worked when they were repeated */
+    uint64_t closely;             /* looked at by all entry points, and asked afresh */
+    int32_t stale_error;          /* errno of statx, without which nothing can be asked afresh; 0: it answers */
+    uint32_t limited;             /* max_entries was reached */
+    int32_t dead_error;           /* errno of a dead connection: the walk ended there */
+    int32_t first_error;          /* errno */
     char first_error_path[WALK_PATH_SIZE];
     char first_ghost_path[WALK_PATH_SIZE];
     char first_endless_path[WALK_PATH_SIZE];
-    uint32_t root_is_file; /* it was judged, and there is nothing to walk */
+    uint32_t root_is_file;   /* it was judged, and there is nothing to walk */
+    uint32_t root_is_folder; /* of this host's own file systems, and no mount: it was not walked */
 
     /* Folders that other file systems are mounted on: not entered. Their paths from the root, terminated, one behind
      * the other, as far as they fit. */

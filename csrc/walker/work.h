@@ -18,7 +18,7 @@ struct folder {
     int fd;
     struct listed listed;
     struct gone *gone; /* NULL: every name was there */
-    char path[]; /* relative to the root */
+    char path[];       /* relative to the root */
 };
 
 struct work {

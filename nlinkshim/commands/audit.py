@@ -11,6 +11,7 @@ from nlinkshim.engines.audit.audit import audit
 from nlinkshim.engines.audit.report import SCHEMA, as_json, as_text
 from nlinkshim.engines.audit.result import Verdict
 from nlinkshim.errors import IncompleteError, UsageError
+from nlinkshim.output.lines import columns
 from nlinkshim.output.text import tell
 
 DESCRIPTION = "\n".join(
@@ -48,7 +49,7 @@ def run(arguments: argparse.Namespace) -> int:
     results, codes = [], []
     for program in arguments.programs:
         try:
-            result = audit(program, arguments.root, arguments.shim)
+            result = audit(program, root=arguments.root, shim=arguments.shim)
         except (UsageError, IncompleteError) as error:
             tell(error)
             codes.append(error.exit_code)
@@ -56,5 +57,5 @@ def run(arguments: argparse.Namespace) -> int:
             results.append(result)
             codes.append(result.verdict.exit_code)
     if results:
-        print(as_json(results) if arguments.format == "json" else as_text(results))
+        print(as_json(results) if arguments.format == "json" else as_text(results, columns()))
     return max(codes)

@@ -9,6 +9,7 @@ import argparse
 from nlinkshim.engines.demo.demo import demo, shows_the_cure
 from nlinkshim.engines.verify.report import summary
 from nlinkshim.errors import ExitCode
+from nlinkshim.output.lines import columns, fitted
 
 
 def add_arguments(parser: argparse.ArgumentParser) -> None:
@@ -16,6 +17,7 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
 
 
 def run(arguments: argparse.Namespace) -> int:
-    results = demo()
-    print(summary(results, labels=["without", "with"]))
+    width = columns()
+    results = demo(lambda text: print(fitted(text, width)))
+    print(summary(results, ["without", "with"], width))
     return ExitCode.WELL if shows_the_cure(results) else ExitCode.WRONG

@@ -14,7 +14,7 @@ from pathlib import Path
 
 from nlinkshim._version import __version__
 from nlinkshim.engines.generate.files import TARGETS
-from nlinkshim.engines.generate.generate import generate
+from nlinkshim.engines.generate.generate import check_generated, generate
 from nlinkshim.engines.generate.settings import Settings, table
 from nlinkshim.engines.generate.toml import as_toml, read_toml
 from nlinkshim.errors import ExitCode, UsageError
@@ -57,10 +57,13 @@ def run(arguments: argparse.Namespace) -> int:
         print(as_toml(settings, header, settings.wheels), end="")
         return ExitCode.WELL
     if arguments.target is None or arguments.out is None:
-        raise UsageError("expected a target and --out DIR, such as: nlinkshim generate container --out dfs")
-    lines = generate(arguments.target, arguments.out, settings, force=arguments.force, check=arguments.check)
-    for line in lines:
-        print(printable(line))
-    if not arguments.check:
-        tell(f"{arguments.out}/README.md tells how to go on")
-    return ExitCode.WRONG if arguments.check and lines else ExitCode.WELL
+        raise UsageError("expected a target and --out DIR, such as: `nlinkshim generate container --out dfs`")
+    if arguments.check:
+        differences = check_generated(arguments.target, arguments.out, settings=settings)
+        for line in differences:
+            print(printable(line))
+        return ExitCode.WRONG if differences else ExitCode.WELL
+    for name in generate(arguments.target, arguments.out, settings=settings, force=arguments.force):
+        print(printable(name))
+    tell(f"{arguments.out}/README.md tells how to go on")
+    return ExitCode.WELL

@@ -32,7 +32,7 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
 def run(arguments: argparse.Namespace) -> int:
     done = install(
         arguments.destination,
-        arguments.root,
+        root=arguments.root,
         program=arguments.program,
         machine=arguments.machine,
         dry_run=arguments.dry_run,

@@ -18,6 +18,7 @@ from nlinkshim.engines.status.report import SCHEMA, as_json, as_text
 from nlinkshim.engines.status.result import Survey
 from nlinkshim.engines.status.status import status
 from nlinkshim.errors import UsageError
+from nlinkshim.output.lines import columns
 from nlinkshim.output.text import tell
 
 CLEAR_SCREEN = "\x1b[H\x1b[2J"
@@ -45,7 +46,7 @@ def run(arguments: argparse.Namespace) -> int:
     if arguments.pid is not None and arguments.pid < 1:
         raise UsageError(f"--pid {arguments.pid}: give the number of a process")
     if arguments.watch is None:
-        survey = status(arguments.pid, arguments.name)
+        survey = status(pid=arguments.pid, name=arguments.name)
         if text := _shown(survey, None, arguments):
             print(text)
         _explain(survey, arguments)
@@ -58,7 +59,7 @@ def _watch(arguments: argparse.Namespace) -> int:
     survey = before = None
     try:
         while True:
-            survey = status(arguments.pid, arguments.name)
+            survey = status(pid=arguments.pid, name=arguments.name)
             if sys.stdout.isatty():
                 print(CLEAR_SCREEN, end="")
             print(_shown(survey, before, arguments), flush=True)
@@ -71,7 +72,7 @@ def _watch(arguments: argparse.Namespace) -> int:
 
 
 def _shown(survey: Survey, before: Survey | None, arguments: argparse.Namespace) -> str:
-    return as_json(survey) if arguments.format == "json" else as_text(survey, before)
+    return as_json(survey) if arguments.format == "json" else as_text(survey, before, columns())
 
 
 def _explain(survey: Survey, arguments: argparse.Namespace) -> None:

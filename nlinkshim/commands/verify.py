@@ -15,6 +15,7 @@ from nlinkshim.engines.verify.report import SCHEMA, as_json, as_text
 from nlinkshim.engines.verify.result import Verdict
 from nlinkshim.engines.verify.supervise import Progress
 from nlinkshim.engines.verify.verify import verify
+from nlinkshim.output.lines import columns
 from nlinkshim.shim.preload import shim_path
 
 DESCRIPTION = "\n".join(
@@ -82,11 +83,11 @@ def run(arguments: argparse.Namespace) -> int:
         plain=arguments.plain,
     )
     with _progress_bar() as progress:
-        results = verify(arguments.paths, options, progress)
+        results = verify(arguments.paths, options=options, progress=progress)
     if arguments.format == "json":
-        print(as_json(results, options, options.shim or shim_path()))
+        print(as_json(results, options, arguments.shim or shim_path()))
     else:
-        print(as_text(results))
+        print(as_text(results, columns()))
     return max(result.exit_code for result in results)
 
 

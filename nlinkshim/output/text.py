@@ -6,6 +6,8 @@ import codecs
 import os
 import sys
 
+from nlinkshim.output.lines import columns, fitted
+
 TYPE_CHECKING = False  # importing typing would double the time of --help
 if TYPE_CHECKING:
     from typing import TextIO
@@ -28,9 +30,11 @@ def printable(text: str) -> str:
 
 
 def tell(message: object) -> None:
-    """One line on stderr, whatever the message quotes. Lost where nobody can read it."""
+    """One line on stderr, whatever the message quotes; on a terminal broken between words, the arguments of
+    this process being such. Lost where nobody can read it."""
+    text = f"nlinkshim: {printable(str(message))}"
     try:
-        print(f"nlinkshim: {printable(str(message))}", file=sys.stderr, flush=True)
+        print(fitted(text, columns(sys.stderr), map(printable, sys.argv[1:])), file=sys.stderr, flush=True)
     except OSError:
         discard(sys.stderr)
 

@@ -145,7 +145,7 @@ def test_an_image_for_a_machine_that_has_a_wheel(dynamic, image, aarch64_shim, m
     """Where the shim at hand is for another: the wheel is named."""
     shutil.copy(dynamic, image / "/usr/bin/program")
     monkeypatch.setattr(engine, "shim_path", lambda: aarch64_shim)
-    result = engine.audit("/usr/bin/program", image.top)
+    result = engine.audit("/usr/bin/program", root=image.top)
     assert result.verdict.value == "reachable"
     (finding,) = [f for f in result.findings if f.id == "foreign-machine"]
     assert finding.severity.value == "info"
@@ -194,7 +194,7 @@ def test_a_script_without_its_interpreter(audit, folder):
     script = folder / "script"
     script.write_text("#!/no/such/shell\n")
     code, result = audit(script)
-    assert (code, ids(result, "error")) == (1, {"unreadable"})
+    assert (code, ids(result, "error")) == (1, {"script-broken"})
 
 
 @pytest.mark.parametrize("content", [b"", b"\x7f", b"hello\n", b"#!\n", b"MZ" + bytes(200)])

@@ -50,19 +50,26 @@ PATHS = [
     PathArgument("audit", "shim", str(package.shim_path()), (PROGRAM,)),
     PathArgument("doctor", "path", "{}", summary=lambda found: [(one.id, one.subject) for one in found]),
     PathArgument("generate", "out", "{}", ("container",), summary=sorted),
+    PathArgument("check_generated", "out", "{}", ("container",)),
     PathArgument("install", "destination", "{}", summary=lambda done: done.path),
     PathArgument("install", "root", "/", ("{}",), summary=lambda done: done.path),
     PathArgument("install", "program", PROGRAM, ("{}",)),
     PathArgument("verify", "paths", "{}", summary=lambda results: [one.path for one in results]),
+    PathArgument("watch", "paths", "{}", summary=lambda watched: [one.path for one in watched.summaries]),
+    PathArgument("watch", "folders", "{}", summary=lambda watched: [one.path for one in watched.summaries]),
+    PathArgument("watch", "files", "{}", summary=lambda watched: [one.path for one in watched.summaries]),
     PathArgument("preload_environment", "shim", str(package.shim_path())),
     PathArgument("preload_environment", "scope", "/mnt/dfs"),
 ]
 NO_PATHS = [5, True, b"/tmp", ["/tmp"], "", "/tmp/a\0b", "/tmp/\ud800", object()]
 
 NO_SECONDS = [-1, 0, math.nan, math.inf, 1e300, 10**5000, "1", True, None]
+NO_FLAGS = ["no", 1, None]
 WRONG = {
     ("doctor", "timeout"): NO_SECONDS,
+    ("doctor", "consumer"): [0, 5, b"1", True, "", "a\0b", "no-such-container-anywhere"],
     ("doctor", "user"): [0, b"root", "no-such-user", "a\0b", "9" * 5000],
+    ("generate", "force"): NO_FLAGS,
     ("generate", "target"): [5, None, "vm", ["container"], {}],
     ("generate", "settings"): [
         5,
@@ -71,11 +78,16 @@ WRONG = {
         Settings(mount_path="relative"),
         Settings(mount_wait="60"),  # type: ignore[arg-type]
     ],
+    ("install", "dry_run"): NO_FLAGS,
     ("install", "machine"): [5, b"x86_64", "vax"],
     ("preload_environment", "environment"): [5, "A=B", ["A=B"]],
     ("status", "pid"): [0, -1, "1", True, 1.0, 2**40, 10**5000],
     ("status", "name"): [5, b"smbd", ["smbd"]],
     ("status", "timeout"): NO_SECONDS,
+    ("watch", "each"): [5, None, "print"],
+    ("watch", "sentinel"): [5, b"x", "", "a\0b"],
+    **{("watch", name): NO_SECONDS for name in ("interval", "hang")},
+    **{("watch", name): [value for value in NO_SECONDS if value is not None] for name in ("rto", "duration")},
 }
 OUT_OF_RANGE = {
     "jobs": [0, -1, 65, 2**70, "4", None, True],
@@ -85,15 +97,35 @@ OUT_OF_RANGE = {
     "exclude": [5, [5], None],
     "scope": [5, "relative", ""],
     "shim": [5, b"/tmp", ""],
+    **dict.fromkeys(["one_file_system", "thorough", "every_entry_point", "plain"], NO_FLAGS),
 }
+WRONG |= {("check_generated", name): WRONG["generate", name] for name in ("target", "settings")}
+WRONG["verify", "progress"] = [5, "bar"]
 WRONG["verify", "options"] = [
     5,
     {"jobs": 4},
     (4,),
     *(Options(**{name: value}) for name, values in OUT_OF_RANGE.items() for value in values),
 ]
-NEEDED = {"verify": ("{}",), "generate": ("container", "{}"), "install": ("{}",)}
-FLAGS = {("verify", "progress"), ("generate", "force"), ("generate", "check"), ("install", "dry_run")}
+NEEDED = {
+    "verify": ("{}",),
+    "watch": ("{}",),
+    "generate": ("container", "{}"),
+    "check_generated": ("container", "{}"),
+    "install": ("{}",),
+}
+SUBJECTS = {  # what is given by position; all else is an option, by keyword alone
+    "audit": ["program"],
+    "check_generated": ["target", "out"],
+    "doctor": ["path"],
+    "generate": ["target", "out"],
+    "install": ["destination"],
+    "preload_environment": ["environment"],
+    "shim_path": [],
+    "status": [],
+    "verify": ["paths"],
+    "watch": ["paths"],
+}
 
 FUNCTIONS = [name for name in package.__all__ if inspect.isfunction(getattr(package, name))]
 
@@ -110,13 +142,25 @@ def _in(folder: Path, value: Any) -> Any:
 
 
 def test_every_argument_is_in_the_table() -> None:
-    rows = {(row.function, row.name) for row in PATHS} | set(WRONG) | FLAGS
+    rows = {(row.function, row.name) for row in PATHS} | set(WRONG)
     arguments = {
         (name, argument)
         for name in FUNCTIONS
         for argument in inspect.signature(getattr(package, name)).parameters
     }
     assert rows == arguments
+
+
+def test_the_subject_comes_by_position_and_all_else_by_keyword() -> None:
+    by_position = {
+        name: [
+            argument.name
+            for argument in inspect.signature(getattr(package, name)).parameters.values()
+            if argument.kind is not argument.KEYWORD_ONLY
+        ]
+        for name in FUNCTIONS
+    }
+    assert by_position == SUBJECTS
 
 
 @pytest.mark.parametrize("row", PATHS, ids=lambda row: f"{row.function}-{row.name}")
@@ -136,7 +180,7 @@ def test_a_path_may_be_a_str_and_any_path_like(row: PathArgument, tmp_path: Path
 @pytest.mark.parametrize("value", NO_PATHS, ids=ascii)
 @pytest.mark.parametrize("row", PATHS, ids=lambda row: f"{row.function}-{row.name}")
 def test_what_is_no_path_is_refused(row: PathArgument, value: Any, tmp_path: Path) -> None:
-    if row.name == "paths" and isinstance(value, list):
+    if row.name in ("paths", "folders", "files") and isinstance(value, list):
         value = [value]
     refuses(row.function, row.name, value, row.others, tmp_path)
 
@@ -152,17 +196,25 @@ def test_a_wrong_value_is_refused(function: str, name: str, value: Any, tmp_path
 
 def refuses(function: str, name: str, value: Any, others: tuple[Any, ...], folder: Path) -> None:
     """With one short line, and nothing written."""
-    with pytest.raises(UsageError) as refusal:
+    with pytest.raises(UsageError) as refusal:  # a ValueError, as Python's own functions raise
         call(function, name, value, others, folder)
+    assert isinstance(refusal.value, ValueError)
     assert len(str(refusal.value).splitlines()) == 1
     assert len(str(refusal.value)) < 400
     assert os.listdir(folder) == []  # noqa: PTH208
 
 
 def test_the_package_lists_what_it_offers() -> None:
-    assert set(package.__all__) <= set(dir(package))
+    assert dir(package) == sorted(package.__all__)
     for name in package.__all__:
         assert getattr(package, name) is not None
+    with pytest.raises(AttributeError, match="no attribute 'verfy'"):
+        package.verfy  # type: ignore[attr-defined]  # noqa: B018
+
+
+def test_a_process_is_looked_for_by_number_or_by_name() -> None:
+    with pytest.raises(UsageError, match="not both"):
+        package.status(pid=1, name="smbd")
 
 
 def test_verify_takes_one_path_and_many(tmp_path: Path) -> None:
@@ -174,12 +226,12 @@ def test_verify_takes_one_path_and_many(tmp_path: Path) -> None:
         assert [result.path for result in package.verify(many)] == [str(one), str(other)]
     for wrong in (5, None, b"/tmp", [5], [b"/tmp"], ["/tmp/a\0b"], []):
         with pytest.raises(UsageError):
-            package.verify(wrong)
+            package.verify(wrong)  # type: ignore[arg-type]
 
 
 def test_verify_takes_one_pattern_and_many(lying_mount: FuseMount) -> None:
     whole, one, many = (
-        package.verify([lying_mount.path], Options(exclude=given))[0].entries
-        for given in ((), "*a*", ("*a*",))  # type: ignore[arg-type]
+        package.verify([lying_mount.path], options=Options(exclude=given))[0].entries
+        for given in ((), "*a*", ("*a*",))
     )
     assert one == many < whole

@@ -21,11 +21,12 @@ from nlinkshim.engines.verify.result import Verdict
 pytestmark = pytest.mark.quick
 
 ROOT = Path(__file__).parents[2]
-SCRIPT = ROOT / "docs" / "tables.py"
 
 
-def test_the_tables_are_up_to_date() -> None:
-    done = subprocess.run([sys.executable, SCRIPT, "--check"], capture_output=True, text=True, check=False)
+@pytest.mark.parametrize("script", ["tables.py", "api_page.py"])
+def test_what_is_made_of_the_code_is_up_to_date(script: str) -> None:
+    command = [sys.executable, ROOT / "docs" / script, "--check"]
+    done = subprocess.run(command, capture_output=True, text=True, check=False)
     assert done.returncode == 0, done.stderr
 
 

@@ -49,7 +49,7 @@ class Project:
 def project(image: Builder) -> Iterator[Project]:
     built = image(sentinel="readme.txt")
     folder = image.folder / "compose"
-    generate("compose", folder, Settings.of(read_toml(built.folder / "nlinkshim.toml")))
+    generate("compose", folder, settings=Settings.of(read_toml(built.folder / "nlinkshim.toml")))
     (folder / "override.yaml").write_text(OVERRIDE)
     (folder / "secrets").symlink_to(built.folder / "secrets")
     built.store.run(folder / "build", "--layers", timeout=300, ENGINE="buildah", IMAGES="tools")

@@ -3,10 +3,14 @@
 from __future__ import annotations
 
 import base64
+import contextlib
+import fcntl
 import json
 import os
+import struct
 import subprocess
 import sys
+import termios
 from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import Any
@@ -44,6 +48,26 @@ def nlinkshim(*arguments: object, env: Mapping[str, str] | None = None, timeout:
         timeout=timeout,
     )
     return Outcome(process.returncode, os.fsdecode(process.stdout), os.fsdecode(process.stderr))
+
+
+def on_a_terminal(*arguments: object, columns: int = 80, rows: int = 24, **variables: str) -> str:
+    """What `nlinkshim ARGUMENTS` writes to a terminal of this size, escape sequences and all."""
+    ours, theirs = os.openpty()
+    fcntl.ioctl(theirs, termios.TIOCSWINSZ, struct.pack("4H", rows, columns, 0, 0))
+    with subprocess.Popen(
+        [sys.executable, "-m", "nlinkshim", *map(str, arguments)],
+        stdin=subprocess.DEVNULL,
+        stdout=theirs,
+        stderr=theirs,
+        env=bare(**{"TERM": "xterm", **variables}),
+    ):
+        os.close(theirs)
+        written = b""
+        with contextlib.suppress(OSError):  # EIO: they have closed it
+            while block := os.read(ours, 65536):
+                written += block
+        os.close(ours)
+    return os.fsdecode(written)
 
 
 def one_clear_line(outcome: Outcome) -> bool:

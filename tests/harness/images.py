@@ -285,7 +285,7 @@ class Builder:
             "name": name,
             "tag": name,
         } | settings
-        generate("container", folder, Settings.of(given))
+        generate("container", folder, settings=Settings.of(given))
         (folder / "secrets").mkdir(mode=0o700)
         for user in given.get("users", ["media"]):
             secret = folder / "secrets" / user.partition("=")[0]

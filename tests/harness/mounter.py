@@ -41,7 +41,7 @@ TOOLS = [
 
 def generated(folder: Path) -> Path:
     """The script as `generate` writes it, below this folder."""
-    generate("kubernetes", folder, Settings())
+    generate("kubernetes", folder, settings=Settings())
     return folder / "image/mounter"
 
 

@@ -139,7 +139,7 @@ def running(folder: Path, fuse_program: Path, shim: Path, samba: str) -> Iterato
     Both servers have the FUSE mount, the first also the container."""
     settings = Settings.of({"consumer": "daemonset", "sentinel": server.SENTINEL})
     model = Model.of(settings)
-    generate("kubernetes", folder / "generated", settings)
+    generate("kubernetes", folder / "generated", settings=settings)
     parts = _parts(folder, model, samba, fuse_program, shim)
     guests = folder / "guests"
     _fill(guests, model, parts)

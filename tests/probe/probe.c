@@ -379,8 +379,7 @@ static int run_verb(const char *name, const struct options *options, const char 
 
 int probe_main(int argc, char **argv)
 {
-    static const struct options defaults = {
-        .mask = STATX_BASIC, .repeat = 1, .threads = 8, .seconds = 1.0, .want = 1};
+    static const struct options defaults = {.mask = STATX_BASIC, .repeat = 1, .threads = 8, .seconds = 1.0, .want = 1};
     struct options options = defaults;
     for (int i = 1; i < argc; i++) {
         static char operand[8192];

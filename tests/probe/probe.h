@@ -19,16 +19,16 @@
 #include <sys/stat.h>
 
 struct options {
-    unsigned flags;   /* of fstatat and statx, fts_open, nftw */
-    unsigned mask;    /* of statx */
-    unsigned repeat;  /* make the call so many times; SAME tells whether all answers were equal */
-    unsigned threads; /* of the storms */
-    double seconds;   /* of the storms */
-    unsigned interval; /* of watch, microseconds; 0: no signals */
+    unsigned flags;     /* of fstatat and statx, fts_open, nftw */
+    unsigned mask;      /* of statx */
+    unsigned repeat;    /* make the call so many times; SAME tells whether all answers were equal */
+    unsigned threads;   /* of the storms */
+    double seconds;     /* of the storms */
+    unsigned interval;  /* of watch, microseconds; 0: no signals */
     unsigned long want; /* the link count that the storms take for right */
     int null_path;
-    int path_only;        /* open: O_PATH|O_NOFOLLOW */
-    const char *library;  /* take the function from this library, loaded with RTLD_LOCAL */
+    int path_only;       /* open: O_PATH|O_NOFOLLOW */
+    const char *library; /* take the function from this library, loaded with RTLD_LOCAL */
 };
 
 /* The name in the process's global scope, or in options->library; NULL if absent. */

@@ -5,7 +5,9 @@
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
+#include <sys/mman.h>
 #include <sys/sysmacros.h>
+#include <unistd.h>
 
 #include "config.h"
 #include "known.h"
@@ -178,23 +180,34 @@ static int is_everyday(const char *path)
     return path[0] != '/' || (path[1] != '/' && path[1] != '.' && !lies_in(path, "/proc") && !lies_in(path, "/dev"));
 }
 
-/* However the text lies in its block, and whatever stands behind it. */
+/* However the text lies in its block, whatever stands around it, and if no memory follows its end. */
 static void length_property(void)
 {
-    size_t before = below(20), length = below(100);
-    char *block = malloc(before + length + 1);
-    memset(block, 'x', before + length);
+    enum { BEFORE = 20, LONGEST = 100 };
+    static char *page;
+    long size = sysconf(_SC_PAGESIZE);
+    if (!page) {
+        page = mmap(NULL, 2 * (size_t)size, PROT_READ | PROT_WRITE, MAP_PRIVATE | MAP_ANONYMOUS, -1, 0);
+        if (page == MAP_FAILED || mprotect(page + size, (size_t)size, PROT_NONE) != 0)
+            fail("no page to end a text at: %m");
+    }
+    size_t before = 1 + below(BEFORE), length = below(LONGEST), reach = before + length + 1;
+    char *own = malloc(reach), *block = below(3) ? own : page + size - reach - (below(2) ? 0 : below(BEFORE));
+    memset(block, below(2) ? 'x' : '\0', before);
+    memset(block + before, 'x', length);
     block[before + length] = '\0';
-    if (before)
-        block[before - 1] = '\0';
     if (text_length(block + before) != length)
         fail("a length of %zu at %p is told as %zu", length, (void *)block, text_length(block + before));
-    free(block);
+    free(own);
 }
 
 static void name_property(void)
 {
-    static const char *const pieces[] = {"/", "/", "/", ".", "..", "proc", "dev", "fd", "self", "5", "a", "stdin", "procs", "root", "cwd", "x.e", "12", "out", "stderr", "exe", "std", "\xff", "/proc/", "/dev/fd/", "/fd/", "map_files/", "7f2000-7f3000", "5000", "thread-self", "dev/"};
+    static const char *const pieces[] = {
+        "/",      "/",           "/",     ".",     "..",     "proc",     "dev",  "fd",         "self",
+        "5",      "a",           "stdin", "procs", "root",   "cwd",      "x.e",  "12",         "out",
+        "stderr", "exe",         "std",   "\xff",  "/proc/", "/dev/fd/", "/fd/", "map_files/", "7f2000-7f3000",
+        "5000",   "thread-self", "dev/"};
     char *path = RANDOM_TEXT(pieces, 9);
     int directory = (int)below(2);
     enum name_kind kind = name_kind(path, directory);
@@ -209,7 +222,8 @@ static void name_property(void)
     /* `..` behind a name may lead anywhere: tests/shim/test_truth.py asks the kernel about those. */
     const char *first = path + strspn(path, "./");
     int climbs_later = first && strstr(first, "..") != NULL;
-    if (path[0] == '/' && !climbs_later && (lies_in(plain, "/proc") || lies_in(plain, "/dev/fd")) && kind != NAME_DESCRIPTOR)
+    if (path[0] == '/' && !climbs_later && (lies_in(plain, "/proc") || lies_in(plain, "/dev/fd")) &&
+        kind != NAME_DESCRIPTOR)
         fail("'%s' is called ordinary", path);
     size_t end = length;
     while (end && path[end - 1] == '/')
@@ -225,9 +239,9 @@ static void name_property(void)
     if (path[0] == '/' && !dots && !strstr(path, "/proc") && !strstr(path, "/dev") && !strstr(path, "..") &&
         (kind != NAME_ORDINARY) != is_link(plain))
         fail("'%s' is %scalled ordinary", path, kind == NAME_ORDINARY ? "" : "not ");
-    if (name_is_plain(path, path + length) && kind != NAME_ORDINARY && !(dots && !directory))
+    if (name_is_plain(path) && kind != NAME_ORDINARY && !(dots && !directory))
         fail("'%s' is plain and yet not ordinary", path);
-    if (is_everyday(path) && !name_is_plain(path, path + length))
+    if (is_everyday(path) && !name_is_plain(path))
         fail("'%s' is not plain", path);
     if (kind == NAME_RELATIVE && !climbs_later && path[0] != '.') {
         static const char *const bases[] = {"/proc/self", "/proc", "/dev", "/proc/12/fd"};

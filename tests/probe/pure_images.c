@@ -61,7 +61,11 @@ static void forge(struct forged *forged, unsigned how, int relocated)
     forged->size = sizeof(struct layout);
     forged->memory = malloc(forged->size);
     struct layout *in = (struct layout *)forged->memory;
-    ElfW(Addr) at = (ElfW(Addr))in, linked = how == MOVABLE ? 0 : how == FIXED ? at : 0xffffffffff700000, base = at - linked;
+    ElfW(Addr) at = (ElfW(Addr))in,
+               linked = how == MOVABLE ? 0
+                        : how == FIXED ? at
+                                       : 0xffffffffff700000,
+               base = at - linked;
     ElfW(Addr) tables = relocated ? at : linked;
     memset(in, 0, sizeof *in);
     memcpy(in->strings, strings, sizeof strings);
@@ -75,11 +79,17 @@ static void forge(struct forged *forged, unsigned how, int relocated)
             hash[i] = hash[i] * 33 + (unsigned char)*c;
     memcpy(in->gnu, (uint32_t[]){1, 1, 1, 6, ~0u, ~0u, 1, hash[0] & ~1u, hash[1] | 1}, sizeof in->gnu);
 #define TABLE(member) (tables + offsetof(struct layout, member))
-    ElfW(Dyn) dynamic[] = {{DT_SYMTAB, {TABLE(symbols)}}, {DT_STRTAB, {TABLE(strings)}}, {DT_VERSYM, {TABLE(versions)}}, {DT_HASH, {TABLE(sysv)}}, {DT_GNU_HASH, {TABLE(gnu)}}};
+    ElfW(Dyn) dynamic[] = {{DT_SYMTAB, {TABLE(symbols)}},
+                           {DT_STRTAB, {TABLE(strings)}},
+                           {DT_VERSYM, {TABLE(versions)}},
+                           {DT_HASH, {TABLE(sysv)}},
+                           {DT_GNU_HASH, {TABLE(gnu)}}};
 #undef TABLE
     memcpy(in->dynamic, dynamic, sizeof dynamic);
-    forged->segments[0] = (ElfW(Phdr)){.p_type = PT_LOAD, .p_flags = PF_R | PF_X, .p_vaddr = linked, .p_memsz = forged->size};
-    forged->segments[1] = (ElfW(Phdr)){.p_type = PT_DYNAMIC, .p_flags = PF_R, .p_vaddr = linked, .p_memsz = sizeof in->dynamic};
+    forged->segments[0] =
+        (ElfW(Phdr)){.p_type = PT_LOAD, .p_flags = PF_R | PF_X, .p_vaddr = linked, .p_memsz = forged->size};
+    forged->segments[1] =
+        (ElfW(Phdr)){.p_type = PT_DYNAMIC, .p_flags = PF_R, .p_vaddr = linked, .p_memsz = sizeof in->dynamic};
     forged->object = (struct dl_phdr_info){.dlpi_addr = base, .dlpi_phdr = forged->segments, .dlpi_phnum = 2};
 }
 
@@ -110,7 +120,8 @@ static void sound_images(void)
         struct forged forged;
         int sysv = how & 1, relocated = how >> 1 & 1;
         forge(&forged, how >> 2, relocated);
-        if (found_in(&forged, "known", sysv) != forged.memory + 8 || found_in(&forged, "hidden", sysv) != forged.memory + 16)
+        if (found_in(&forged, "known", sysv) != forged.memory + 8 ||
+            found_in(&forged, "hidden", sysv) != forged.memory + 16)
             fail("image %u %s is not read", how >> 2, relocated ? "with relocated pointers" : "as linked");
         forged.segments[0].p_flags = PF_R;
         if (found_in(&forged, "known", sysv))
@@ -125,7 +136,26 @@ static void sound_images(void)
 /* Each word and each half of it takes the values that hurt; the chains go in circles and the ends are missing. */
 static void damaged_images(void)
 {
-    static const uint64_t values[] = {0, 1, 2, 3, 7, 8, 0x7f, 0xff, 0x8000, 0xffff, 1u << 20, 0x7fffffff, 0x80000000, 0xffffffff, 1ull << 32, 1ull << 47, 0x7fffffffffffffff, 0xffffffffff700120, -8ull, -1ull};
+    static const uint64_t values[] = {0,
+                                      1,
+                                      2,
+                                      3,
+                                      7,
+                                      8,
+                                      0x7f,
+                                      0xff,
+                                      0x8000,
+                                      0xffff,
+                                      1u << 20,
+                                      0x7fffffff,
+                                      0x80000000,
+                                      0xffffffff,
+                                      1ull << 32,
+                                      1ull << 47,
+                                      0x7fffffffffffffff,
+                                      0xffffffffff700120,
+                                      -8ull,
+                                      -1ull};
     for (unsigned how = 0; how < 2 * LINKED; how++) {
         for (size_t at = 0; at + 4 <= sizeof(struct layout); at += 4) {
             for (unsigned i = 0; i < sizeof values / sizeof *values; i++) {

@@ -71,7 +71,14 @@ int do_list(const struct options *options, const char *label)
 }
 
 /* A filter program (linux/filter.h, linux/seccomp.h, which musl has not). */
-enum { LOAD_WORD = 0x20, JUMP_IF_EQUAL = 0x15, RETURN = 0x06, FILTER_MODE = 2, FAIL_WITH = 0x50000, ALLOW = 0x7fff0000 };
+enum {
+    LOAD_WORD = 0x20,
+    JUMP_IF_EQUAL = 0x15,
+    RETURN = 0x06,
+    FILTER_MODE = 2,
+    FAIL_WITH = 0x50000,
+    ALLOW = 0x7fff0000
+};
 struct instruction {
     uint16_t code;
     uint8_t if_true, if_false;
@@ -88,9 +95,15 @@ int do_deny(const struct options *options, const char *rule)
     static const struct {
         const char *name;
         unsigned number;
-    } calls[] = {{"fcntl", SYS_fcntl},       {"statx", SYS_statx},         {"prlimit64", SYS_prlimit64},
-                 {"openat2", 437},           {"readlinkat", SYS_readlinkat}, {"newfstatat", SYS_newfstatat},
-                 {"statmount", 457},         {"listmount", 458},            {"openat", SYS_openat}};
+    } calls[] = {{"fcntl", SYS_fcntl},
+                 {"statx", SYS_statx},
+                 {"prlimit64", SYS_prlimit64},
+                 {"openat2", 437},
+                 {"readlinkat", SYS_readlinkat},
+                 {"newfstatat", SYS_newfstatat},
+                 {"statmount", 457},
+                 {"listmount", 458},
+                 {"openat", SYS_openat}};
     const char *equals = strchr(rule, '=');
     (void)options;
     for (size_t i = 0; equals && i < sizeof calls / sizeof *calls; i++) {
@@ -135,7 +148,8 @@ static void steal(int number, siginfo_t *info, void *context)
     static int reads;
     greg_t *set = ((ucontext_t *)context)->uc_mcontext.gregs;
     int opens = stolen_call == SYS_openat, saved = errno;
-    int here = opens ? is_mountinfo(-1, (const char *)set[REG_RSI]) : is_mountinfo((int)set[REG_RDI], NULL) && reads++ > 0;
+    int here =
+        opens ? is_mountinfo(-1, (const char *)set[REG_RSI]) : is_mountinfo((int)set[REG_RDI], NULL) && reads++ > 0;
     int null = here && thefts > 0 ? (int)syscall(SYS_openat, AT_FDCWD, "/dev/null", O_CLOEXEC, 0, 0, OUR_OWN) : -1;
     if (null >= 0 && !opens)
         dup2(null, (int)set[REG_RDI]);
@@ -155,8 +169,12 @@ int do_steal(const struct options *options, const char *rule)
     (void)options;
     struct sigaction action = {.sa_sigaction = steal, .sa_flags = SA_SIGINFO | SA_NODEFER};
     struct instruction filter[] = {
-        {LOAD_WORD, 0, 0, SIXTH_ARGUMENT_AT}, {JUMP_IF_EQUAL, 2, 0, OUR_OWN}, {LOAD_WORD, 0, 0, NUMBER_AT},
-        {JUMP_IF_EQUAL, 1, 0, 0},             {RETURN, 0, 0, ALLOW},          {RETURN, 0, 0, TRAP},
+        {LOAD_WORD, 0, 0, SIXTH_ARGUMENT_AT},
+        {JUMP_IF_EQUAL, 2, 0, OUR_OWN},
+        {LOAD_WORD, 0, 0, NUMBER_AT},
+        {JUMP_IF_EQUAL, 1, 0, 0},
+        {RETURN, 0, 0, ALLOW},
+        {RETURN, 0, 0, TRAP},
     };
     stolen_call = filter[3].value = strncmp(rule, "openat=", 7) == 0 ? SYS_openat : SYS_read;
     thefts = atoi(strchr(rule, '=') + 1);
@@ -192,6 +210,7 @@ int watch(const struct options *options, int fd)
             calls++, zeros += !last;
     }
     setitimer(ITIMER_REAL, &(struct itimerval){{0, 0}, {0, 0}}, NULL);
-    printf("storm\twatch\tcalls=%lu\tzeros_before=%lu\tzeros=%lu\tfailed=%lu\tlast=%lu\n", calls, before, zeros, failed, last);
+    printf("storm\twatch\tcalls=%lu\tzeros_before=%lu\tzeros=%lu\tfailed=%lu\tlast=%lu\n", calls, before, zeros, failed,
+           last);
     return 0;
 }

@@ -15,36 +15,36 @@
 
 static long set_extended(long pid, const struct iovec *given)
 {
-	static char state[1 << 16];
-	struct iovec whole = { state, sizeof(state) };
-	if (syscall(SYS_ptrace, PTRACE_GETREGSET, pid, NT_X86_XSTATE, &whole) != 0)
-		return -1;
-	if (given->iov_len > whole.iov_len) {
-		errno = EINVAL;
-		return -1;
-	}
-	memcpy(state, given->iov_base, given->iov_len);
-	return syscall(SYS_ptrace, PTRACE_SETREGSET, pid, NT_X86_XSTATE, &whole);
+    static char state[1 << 16];
+    struct iovec whole = {state, sizeof(state)};
+    if (syscall(SYS_ptrace, PTRACE_GETREGSET, pid, NT_X86_XSTATE, &whole) != 0)
+        return -1;
+    if (given->iov_len > whole.iov_len) {
+        errno = EINVAL;
+        return -1;
+    }
+    memcpy(state, given->iov_base, given->iov_len);
+    return syscall(SYS_ptrace, PTRACE_SETREGSET, pid, NT_X86_XSTATE, &whole);
 }
 
 long ptrace(enum __ptrace_request request, ...)
 {
-	va_list arguments;
-	va_start(arguments, request);
-	long pid = va_arg(arguments, int);
-	void *address = va_arg(arguments, void *);
-	void *data = va_arg(arguments, void *);
-	va_end(arguments);
+    va_list arguments;
+    va_start(arguments, request);
+    long pid = va_arg(arguments, int);
+    void *address = va_arg(arguments, void *);
+    void *data = va_arg(arguments, void *);
+    va_end(arguments);
 
-	if (request == PTRACE_SETREGSET && (long)address == NT_X86_XSTATE)
-		return set_extended(pid, data);
-	if (request != PTRACE_PEEKTEXT && request != PTRACE_PEEKDATA && request != PTRACE_PEEKUSER)
-		return syscall(SYS_ptrace, request, pid, address, data);
-	/* libc returns the word that the system call stores */
-	long word;
-	long result = syscall(SYS_ptrace, request, pid, address, &word);
-	if (result != 0)
-		return result;
-	errno = 0;
-	return word;
+    if (request == PTRACE_SETREGSET && (long)address == NT_X86_XSTATE)
+        return set_extended(pid, data);
+    if (request != PTRACE_PEEKTEXT && request != PTRACE_PEEKDATA && request != PTRACE_PEEKUSER)
+        return syscall(SYS_ptrace, request, pid, address, data);
+    /* libc returns the word that the system call stores */
+    long word;
+    long result = syscall(SYS_ptrace, request, pid, address, &word);
+    if (result != 0)
+        return result;
+    errno = 0;
+    return word;
 }

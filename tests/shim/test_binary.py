@@ -84,6 +84,15 @@ def test_every_import_is_weak(read):
     assert {name for binding, name in imported if binding != "WEAK"} == set()
 
 
+def test_no_import_is_an_ifunc(symbols):
+    maps = Path("/proc/self/maps").read_text().splitlines()
+    libc = next(line.split()[-1] for line in maps if "/libc.so.6" in line or "/libc-2" in line)
+    text = processes.run(["nm", "-D", "--defined-only", libc]).stdout
+    resolved = set(re.findall(r"\bi (\w+)@", text))
+    assert "strlen" in resolved
+    assert {name for _, section, name in symbols if section == "UND"} & resolved == set()
+
+
 def test_the_table_is_complete_for_this_libc():
     """Every stat entry point that this machine's libc exports is in the table."""
     maps = Path("/proc/self/maps").read_text().splitlines()

@@ -65,6 +65,21 @@ def test_walks_loaded_with_rtld_local(entry: EntryPoint, the_probe: Probe, lying
     assert {step.nlink for step in steps} - {1, 2} == set()
 
 
+@pytest.mark.parametrize("entry", shaped({"LINK"}), ids=str)
+def test_loaded_without_an_environment(entry: EntryPoint, each_probe: Probe, lying_mount, shim: Shim):
+    """The defaults hold."""
+    words = ["clearenv", "-", f"in={shim.path}", entry.name, lying_mount / "movies"]
+    assert each_probe.run(*words, env=bare()).nlinks == [2]
+
+
+def test_libc_itself_as_the_program(shim: Shim):
+    """ld.so relocates the shim before it: an import that libc provides by an IFUNC would end there."""
+    libc = next(
+        line.split()[-1] for line in Path("/proc/self/maps").read_text().splitlines() if "/libc.so.6" in line
+    )
+    assert "C Library" in processes.run([libc], env=shim()).stdout
+
+
 def test_after_fork(each_probe: Probe, lying_mount, shim: Shim):
     first = ["stat", lying_mount / "movies"]
     for words in (

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import contextlib
 from pathlib import Path
 
 import pytest
@@ -9,6 +10,8 @@ from harness import mounts, processes
 from harness.capability import require
 from harness.preload import Shim, bare
 from harness.probe import Probe
+
+MS_MOVE = 0x2000
 
 LIE = {"readme.txt": 1, "movies": 2}
 
@@ -149,6 +152,42 @@ def test_only_the_mount_at_the_path(each_table: Probe, lying_mount, folder: Path
         assert each_table.run(*ask(place), env=shim(scope=place)).nlinks == CORRECTED
 
 
+@contextlib.contextmanager
+def moved(source: Path, target: Path):
+    mounts.mount(str(source), target, None, MS_MOVE)
+    try:
+        yield
+    finally:
+        mounts.mount(str(target), source, None, MS_MOVE)
+
+
+def test_the_oldest_moved_on_top(each_table: Probe, mount_gofuse, folder: Path, shim: Shim):
+    """Lists are ordered by age since Linux 6.8; what stands on what tells the topmost."""
+    place = folder / "place"
+    place.mkdir()
+    with (
+        mount_gofuse("oldest") as oldest,
+        mounts.mounted("tmpfs", place, "tmpfs"),
+        mounts.mounted("tmpfs", place, "tmpfs"),
+        moved(oldest.path, place),
+    ):
+        assert each_table.run(*ask(place), env=shim(scope=place)).nlinks == CORRECTED
+
+
+def test_a_hidden_mount_that_is_younger(each_table: Probe, mount_gofuse, folder: Path, shim: Shim):
+    """It stands at the same path of a folder that another mount covers."""
+    above, cover = folder / "above", folder / "cover"
+    (cover / "mount").mkdir(parents=True)
+    with (
+        mount_gofuse("older") as older,
+        mount_gofuse("above/mount", nlink="honest"),
+        mounts.bound(cover, above),
+        moved(older.path, above / "mount"),
+    ):
+        words = ask(above / "mount")
+        assert each_table.run(*words, env=shim(scope=above / "mount")).nlinks == CORRECTED
+
+
 @pytest.fixture
 def overlay(lying_mount, folder: Path):
     require("overlay")
@@ -175,6 +214,41 @@ def test_overlay_first_call(call: str, name: str, overlay: Path, the_probe: Prob
     patched = the_probe.run(f"repeat={50}", call, overlay / name, env=shim(scope=overlay)).call
     assert patched.nlink == (raw.nlink or (2 if raw.mode & 0o40000 else 1))
     assert patched.same
+
+
+@pytest.mark.parametrize("first", ["by its path", "elsewhere"])
+def test_an_overlay_whoever_asks_first(
+    first: str, overlay: Path, each_table: Probe, folder: Path, shim: Shim
+):
+    """Its files carry a device that no mount has: the mount that they are in tells whose they are."""
+    elsewhere = folder / "elsewhere"
+    elsewhere.mkdir()
+    with mounts.bound(overlay, elsewhere):
+        here, there = ["stat", overlay / "readme.txt"], ["stat", elsewhere / "readme.txt"]
+        words = [*here, *there, *here] if first == "by its path" else [*there, *here, *there]
+        held = ["path-only=1", "open", elsewhere / "movies/poster.jpg", "repeat=20", "fstat", "@"]
+        assert each_table.run(*words, *held, env=shim(scope=overlay)).nlinks == [1] * 4
+
+
+def test_another_overlay_is_left_alone(
+    overlay: Path, each_table: Probe, lying_mount, folder: Path, shim: Shim
+):
+    for name in ("upper2", "work2", "merged2"):
+        (folder / name).mkdir()
+    data = f"lowerdir={lying_mount.path},upperdir={folder}/upper2,workdir={folder}/work2"
+    with mounts.mounted("overlay", folder / "merged2", "overlay", data=data) as other:
+        words = ["stat", other / "readme.txt", "stat", overlay / "readme.txt", "stat", other / "readme.txt"]
+        assert each_table.run(*words, env=shim(scope=overlay)).nlinks == [0, 1, 0]
+
+
+def test_after_chroot_without_proc(the_probe: Probe, lying_mount, folder: Path, shim: Shim):
+    """Names, and what lies at its root, need no /proc where the kernel tells of mounts."""
+    require("statmount")
+    (folder / "lying").mkdir()
+    with mounts.bound(lying_mount.path, folder / "lying"):
+        words = ["chroot", folder, "stat", "/lying/readme.txt", "sleep", "1.1", "stat", "/lying/movies"]
+        words += ["path-only=1", "open", "/lying/readme.txt", "fstat", "@"]
+        assert the_probe.run(*words, env=shim()).nlinks == [1, 2, 1]
 
 
 def test_truth_on_an_overlay(overlay: Path, each_table: Probe, shim: Shim):

@@ -2,11 +2,13 @@
 
 from __future__ import annotations
 
+import sys
 from pathlib import Path
 
 import pytest
-from harness import mounts
+from harness import mounts, processes
 from harness.calls import by_name, takes_descriptor
+from harness.capability import require
 from harness.preload import Shim, bare
 from harness.probe import Probe
 from harness.table import BY_DESCRIPTOR, BY_NAME, EntryPoint, shaped
@@ -98,6 +100,66 @@ def test_relative_names_of_an_unlinked_open_file(
     for entry in FOLLOWING:
         words += [entry.name, relative, "fstat", "@"]
     assert set(the_probe.run(*removed(words, honest_place), env=shim()).nlinks) == {0}
+
+
+HELD_FILE = """
+import ctypes, mmap, os, sys
+sys.stdout.reconfigure(line_buffering=True)
+held = os.open(sys.argv[1], os.O_RDONLY)
+mapped = mmap.mmap(held, 0, prot=mmap.PROT_READ)
+os.unlink(sys.argv[1])
+link = next(link for link in os.listdir("/proc/self/map_files")
+            if os.readlink(f"/proc/self/map_files/{link}").startswith(sys.argv[1]))
+fd = str(held)
+for folder, name in [("/proc", f"self/map_files/{link}"), ("/proc/self", f"map_files/{link}"),
+                     ("/proc/self/map_files", link), ("/", f"{sys.argv[2]}/self/map_files/{link}"),
+                     ("/", f"/dev/../proc/self/map_files/{link}"), ("/", f"/proc/self/map_files/{link}"),
+                     ("/", f"{sys.argv[2]}/self/fd/{fd}"), ("/", f"{sys.argv[2]}/self/fd/./{fd}"),
+                     ("/", f"{sys.argv[2]}/thread-self/fd//{fd}"),
+                     ("/", f"{sys.argv[2]}/{os.getpid()}/fd/{fd}"),
+                     (sys.argv[2], f"self/fd/{fd}"), (f"{sys.argv[2]}/self", f"fd/{fd}"),
+                     (f"{sys.argv[2]}/self/fd", fd), (f"{sys.argv[2]}/self/map_files", link)]:
+    os.chdir(folder)
+    if os.stat(name).st_nlink:
+        print(folder, name)
+"""
+
+
+def test_links_of_any_proc_to_an_unlinked_file(honest_place: Path, folder: Path, shim: Shim):
+    """Files in map_files; a second mount of /proc, as monitoring containers have it."""
+    require("root")
+    (folder / "host/proc").mkdir(parents=True)
+    with mounts.mounted("proc", folder / "host/proc", "proc") as proc:
+        program = [sys.executable, "-c", HELD_FILE, str(honest_place / "readme.txt"), str(proc)]
+        assert processes.run(program, env=shim()).stdout == ""
+
+
+@pytest.mark.parametrize("call", ["stat", "lstat", "fstatat", "statx", "fstat"])
+def test_a_bound_file_whose_source_was_unlinked(
+    call: str, each_table: Probe, mount_gofuse, folder: Path, shim: Shim
+):
+    """A name that leads to a mount tells nothing of a link; the others do, in the same mount."""
+    place = folder / "place"
+    place.write_text("")
+    with mount_gofuse(nlink="honest") as mount, mounts.bound(mount / "readme.txt", place):
+        words = ["unlink", mount / "readme.txt", "repeat=20", call, place, "stat", mount / "movies"]
+        words += ["sleep", "1.1", call, place]
+        assert each_table.run(*words, env=shim()).nlinks == [0, 2, 0]
+
+
+@pytest.mark.parametrize("nlink", ["0", "honest-folders"])
+def test_a_bound_file_of_a_lying_mount(nlink: str, each_table: Probe, mount_gofuse, folder: Path, shim: Shim):
+    """Beside one whose source was unlinked."""
+    place, other = folder / "place", folder / "other"
+    place.write_text("")
+    other.write_text("")
+    with (
+        mount_gofuse(nlink=nlink) as mount,
+        mounts.bound(mount / "readme.txt", other),
+        mounts.bound(mount / "movies/poster.jpg", place),
+    ):
+        words = ["unlink", mount / "readme.txt", "stat", place, "stat", mount / "movies/film one.mkv"]
+        assert each_table.run(*words, env=shim()).nlinks == [1, 1]
 
 
 @pytest.mark.parametrize("start", ["working directory", "descriptor"])

@@ -16,8 +16,7 @@ from pathlib import Path
 import pytest
 from harness import mounts, processes
 from harness.capability import require
-from harness.cli import nlinkshim, one_clear_line
-from harness.preload import bare
+from harness.cli import nlinkshim, on_a_terminal, one_clear_line
 
 import nlinkshim as package
 
@@ -317,7 +316,7 @@ def test_a_deep_tree(verify, folder):
     for _ in range(300):
         deep /= "d"
         deep.mkdir()
-    assert verify(folder)[1]["entries"] == 301
+    assert verify("--plain", folder)[1]["entries"] == 301
 
 
 @pytest.mark.parametrize(("entries", "fanout"), [(10_000, 1), (20_000, 20_000)])
@@ -342,7 +341,7 @@ PEAK = """
 import re, resource, sys, nlinkshim
 from nlinkshim.engines.verify.options import Options
 for entries in (2000, 0):
-    nlinkshim.verify([sys.argv[1]], Options(max_entries=entries))
+    nlinkshim.verify([sys.argv[1]], options=Options(max_entries=entries))
     print(resource.getrusage(resource.RUSAGE_CHILDREN).ru_maxrss)  # KiB
 print(re.search(r"VmHWM:\\s+(\\d+) kB", open("/proc/self/status").read())[1])
 """
@@ -413,30 +412,11 @@ def test_from_python(mount_gofuse):
         package.verify(["/does/not/exist"])
 
 
-def _on_a_terminal(*arguments: object, **variables: str) -> str:
-    """What `nlinkshim ARGUMENTS` writes to a terminal."""
-    ours, theirs = os.openpty()
-    process = subprocess.Popen(
-        [sys.executable, "-m", "nlinkshim", *map(str, arguments)],
-        stdout=theirs,
-        stderr=theirs,
-        env=bare(TERM="xterm", COLUMNS="200", **variables),
-    )
-    os.close(theirs)
-    written = b""
-    with contextlib.suppress(OSError):  # EIO: they have closed it
-        while block := os.read(ours, 65536):
-            written += block
-    os.close(ours)
-    process.wait(10)
-    return os.fsdecode(written)
-
-
 def test_a_progress_bar_and_colour_are_for_terminals(mount_gofuse):
     with mount_gofuse(latency="30ms", plus=False) as mount:
-        terminal = _on_a_terminal("verify", mount.path)
+        terminal = on_a_terminal("verify", mount.path)
         elsewhere = nlinkshim("verify", mount.path)
-        without_colour = _on_a_terminal("verify", mount.path, NO_COLOR="1")
+        without_colour = on_a_terminal("verify", mount.path, NO_COLOR="1")
     assert elsewhere.err == ""
     assert "\x1b" not in elsewhere.out
     assert " entries, " in terminal

@@ -2,11 +2,14 @@
 
 from __future__ import annotations
 
+import doctest
 import importlib.metadata
 import importlib.util
+import inspect
 import os
 import re
 import sys
+import textwrap
 import venv
 import zipfile
 from pathlib import Path
@@ -14,6 +17,8 @@ from pathlib import Path
 import pytest
 from harness import processes
 from harness.preload import Shim, bare
+
+import nlinkshim
 
 ROOT = Path(__file__).parents[2]
 SHIM = "nlinkshim/libnlinkshim.so"
@@ -67,10 +72,13 @@ def test_the_shim_is_the_one_under_test(archive: zipfile.ZipFile, shim: Shim):
     assert archive.read(SHIM) == shim.path.read_bytes()
 
 
-def test_installed_outside_the_checkout(wheel: Path, folder: Path):
-    """In a virtual environment that borrows its dependencies from the one of the tests."""
-    venv.create(folder / "venv", with_pip=False)
-    python = folder / "venv/bin/python"
+@pytest.fixture(scope="module")
+def python(wheel: Path, build_folder: Path) -> Path:
+    """That of a virtual environment with the wheel, which borrows its dependencies from the one of the
+    tests."""
+    folder = build_folder / "venv-of-the-wheel"
+    venv.create(folder, with_pip=False)
+    python = folder / "bin/python"
     site = processes.run(
         [str(python), "-c", "import sysconfig; print(sysconfig.get_path('platlib'))"]
     ).stdout.strip()
@@ -78,6 +86,10 @@ def test_installed_outside_the_checkout(wheel: Path, folder: Path):
     processes.run(install, env=bare(), timeout=120)
     borrowed = Path(importlib.util.find_spec("cffi").origin).parents[1]
     (Path(site) / "borrowed.pth").write_text(f"{borrowed}\n")
+    return python
+
+
+def test_installed_outside_the_checkout(python: Path, folder: Path):
     program = (
         "import importlib.metadata, nlinkshim, nlinkshim._walker; "
         "print(importlib.metadata.version('nlinkshim'), nlinkshim.__version__, nlinkshim.shim_path())"
@@ -86,6 +98,31 @@ def test_installed_outside_the_checkout(wheel: Path, folder: Path):
         [str(python), "-I", "-c", program], env=bare(), cwd=folder
     ).stdout.split()
     assert packed == version == importlib.metadata.version("nlinkshim")
-    assert Path(path) == Path(site) / SHIM
+    assert Path(path).is_relative_to(python.parents[1])
+    assert Path(path).match(f"site-packages/{SHIM}")
     page = processes.run([str(python), "-I", "-m", "nlinkshim", "help", "limits"], env=bare(), cwd=folder)
     assert page.stdout == (ROOT / "docs/limits.md").read_text()
+
+
+def users_script() -> str:
+    """All examples of the documentation, and each type by its name."""
+    functions = [name for name in nlinkshim.__all__ if inspect.isfunction(getattr(nlinkshim, name))]
+    lines = ["import os", "import subprocess", "", "import nlinkshim", ""]
+    for name in functions:
+        lines.append(f"def use_{name}() -> None:")
+        for example in doctest.DocTestParser().get_examples(str(getattr(nlinkshim, name).__doc__)):
+            lines += textwrap.indent(example.source, "    ").splitlines()
+    for name in sorted(set(nlinkshim.__all__) - {*functions, "__version__"}):
+        lines.append(f"def take_{name}(value: nlinkshim.{name}) -> None: ...")
+    wrong = {"verify(5)": "arg-type", "audit('smbd', '/')": "call-arg", "status(name=b'smbd')": "arg-type"}
+    calls = [f"nlinkshim.{call}  # type: ignore[{code}]" for call, code in wrong.items()]
+    return "\n".join([*lines, *calls, ""])
+
+
+def test_a_users_script_is_typed(python: Path, folder: Path):
+    """By what is installed alone; a call that is not right is told, or its comment would be too much."""
+    script = folder / "script.py"
+    script.write_text(users_script())
+    command = [sys.executable, "-m", "mypy", "--strict", "--python-executable", str(python), str(script)]
+    done = processes.run(command, env=bare(), cwd=folder, check=False)
+    assert done.stdout == "Success: no issues found in 1 source file\n"

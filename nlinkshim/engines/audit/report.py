@@ -3,17 +3,17 @@
 from __future__ import annotations
 
 import posixpath
-import textwrap
 from collections.abc import Iterator, Sequence
 from dataclasses import asdict
 
 from nlinkshim.engines.audit.result import Finding, ProgramAudit
 from nlinkshim.output.json import document
+from nlinkshim.output.lines import fitted
 from nlinkshim.output.text import coloured, printable
 
 SCHEMA = "nlinkshim.audit/1"
 
-_WIDTH = 110
+_WIDTH = 110  # of lists of names where nobody reads on a terminal
 
 
 def as_json(results: Sequence[ProgramAudit]) -> str:
@@ -24,24 +24,35 @@ def as_json(results: Sequence[ProgramAudit]) -> str:
     return document(SCHEMA, programs=programs)
 
 
-def as_text(results: Sequence[ProgramAudit]) -> str:
-    """For each program its verdict, what it and its libraries import, and what was found."""
-    return "\n\n".join("\n".join(_program(result)) for result in results)
+def as_text(results: Sequence[ProgramAudit], width: int | None = None) -> str:
+    """For each program what it and its libraries import, what was found, and last the verdict, where it does
+    not scroll away. `width`: of the terminal."""
+    return "\n\n".join(_program(result, width) for result in results)
 
 
-def _program(result: ProgramAudit) -> Iterator[str]:
-    verdict = coloured(result.verdict.value, result.verdict.colour)
-    yield f"{printable(result.path)}: {verdict}: {result.verdict.meaning}"
+def _program(result: ProgramAudit, width: int | None) -> str:
+    whole = [printable(result.path), *(printable(finding.object) for finding in result.findings)]
+    facts = fitted("\n".join(_facts(result)), width or _WIDTH, whole)
+    found = fitted("\n".join(_found(result, width)), width, whole)
+    return f"{facts}\n{found}"
+
+
+def _facts(result: ProgramAudit) -> Iterator[str]:
     libraries = len(result.objects) - 1 - result.plug_ins
     counts = [_count(libraries, "library"), _count(result.plug_ins, "plug-in")]
     libc = _LIBCS.get(result.libc, result.libc)
-    yield "  " + ", ".join(filter(None, [result.machine, libc, *counts]))
+    yield f"{printable(result.path)}: {', '.join(filter(None, [result.machine, libc, *counts]))}"
     width = max(map(len, result.imports), default=0)
     for name, objects in result.imports.items():
         mark = "not covered" if name in result.uncovered else "covered"
-        yield from _wrapped(f"  {name:{width}}  {mark}  ", _names(objects))
+        yield f"  {name:{width}}  {mark}  {_names(objects)}"
+
+
+def _found(result: ProgramAudit, width: int | None) -> Iterator[str]:
     for group in _grouped(result.findings):
-        yield from _finding(group)
+        yield from _finding(group, width)
+    verdict = coloured(result.verdict.value, result.verdict.colour)
+    yield f"{printable(result.path)}: {verdict}: {result.verdict.meaning}"
 
 
 _LIBCS = {"none": "no C library loaded", "unknown": "unknown C library"}
@@ -55,12 +66,12 @@ def _count(number: int, noun: str) -> str:
     )
 
 
-def _finding(group: Sequence[Finding]) -> Iterator[str]:
+def _finding(group: Sequence[Finding], width: int | None) -> Iterator[str]:
     first = group[0]
     severity = first.severity
     label = severity.value if severity.colour is None else coloured(severity.value, severity.colour)
     yield f"  {label}: {first.id}: {printable(first.reason)}"
-    yield from _wrapped("    in: ", _names([finding.object for finding in group]))
+    yield fitted(f"    in: {_names([finding.object for finding in group])}", width or _WIDTH)
     if first.remedy:
         yield f"    remedy: {printable(first.remedy)}"
 
@@ -76,14 +87,3 @@ def _grouped(findings: Sequence[Finding]) -> list[list[Finding]]:
 
 def _names(paths: Sequence[str]) -> str:
     return ", ".join(printable(posixpath.basename(path)) for path in paths)
-
-
-def _wrapped(head: str, text: str) -> list[str]:
-    return textwrap.wrap(
-        text,
-        _WIDTH,
-        initial_indent=head,
-        subsequent_indent=" " * len(head),
-        break_long_words=False,
-        break_on_hyphens=False,
-    )

@@ -37,7 +37,7 @@ def demo(say: Say = print) -> list[MountResult]:
         say(_indented(_look(mount, preload_environment(scope="fuse"))))
         _serve(mount, Path(folder) / "samba", say)
         say("\nWhat verify says without the shim's work (scope off), and with it:\n")
-        return [verify([mount], Options(scope=scope))[0] for scope in ("off", "fuse")]
+        return [verify([mount], options=Options(scope=scope))[0] for scope in ("off", "fuse")]
 
 
 def shows_the_cure(results: list[MountResult]) -> bool:
@@ -47,7 +47,7 @@ def shows_the_cure(results: list[MountResult]) -> bool:
 @contextlib.contextmanager
 def _mounted(folder: Path) -> Iterator[Path]:
     if importlib.util.find_spec("mfusepy") is None:
-        raise IncompleteError("the demo needs its extra: pip install 'nlinkshim[demo]'")
+        raise IncompleteError("the demo needs its extra: `pip install 'nlinkshim[demo]'`")
     if not os.access("/dev/fuse", os.R_OK | os.W_OK):
         raise IncompleteError("/dev/fuse is missing or not yours; load the module fuse, or run as root")
     mount = folder / "mount"
@@ -68,7 +68,7 @@ def _mounted(folder: Path) -> Iterator[Path]:
                     log.seek(0)
                     said = log.read().strip().splitlines()[-1:] or ["no message"]
                     raise IncompleteError(
-                        f"the demo's mount failed ({said[0]}); is libfuse 3 there (apt-get install fuse3)?"
+                        f"the demo's mount failed ({said[0]}); is libfuse 3 there (`apt-get install fuse3`)?"
                     )
                 time.sleep(0.02)
             yield mount

@@ -47,7 +47,7 @@ def missing() -> str | None:
     if os.geteuid() != 0:
         return "a private smbd needs root"
     absent = [name for name in ("smbd", "smbclient") if not program(name)]
-    return f"not installed: {', '.join(absent)} (apt-get install samba smbclient)" if absent else None
+    return f"not installed: {', '.join(absent)} (`apt-get install samba smbclient`)" if absent else None
 
 
 def _free_port() -> int:

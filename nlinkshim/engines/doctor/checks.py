@@ -3,7 +3,7 @@ last."""
 
 from __future__ import annotations
 
-from nlinkshim.engines.doctor import emptiness, kernel, loading, mount, names, propagation, samba
+from nlinkshim.engines.doctor import consumer, emptiness, kernel, loading, mount, names, propagation, samba
 from nlinkshim.engines.doctor.result import Check
 
 CHECKS = (
@@ -27,4 +27,5 @@ CHECKS = (
     Check("guard", emptiness.guard),
     Check("propagation-mount", propagation.of_mount),
     Check("propagation-parent", propagation.of_parent),
+    Check("consumer", consumer.reached),
 )

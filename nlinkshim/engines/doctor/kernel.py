@@ -92,7 +92,7 @@ def cifs(context: Context) -> Iterator[Answer]:
         yield warned(
             "CIFS client",
             "this kernel has none: a share cannot be mounted on this host",
-            "apt-get install linux-modules-extra-$(uname -r) (Ubuntu), or boot the distribution's full"
+            "`apt-get install linux-modules-extra-$(uname -r)` (Ubuntu), or boot the distribution's full"
             " kernel",
         )
 

@@ -21,8 +21,8 @@ from nlinkshim.smbd import program as smbd_program
 
 MOST_MOUNTS = 8  # looked at without a path
 PRELOAD = (
-    "nlinkshim env --format systemd (lines for: systemctl edit smbd), then systemctl restart smbd;"
-    " in a container: nlinkshim run -- smbd ..."
+    "`nlinkshim env --format systemd` (lines for `systemctl edit smbd`), then `systemctl restart smbd`;"
+    " in a container: `nlinkshim run -- smbd ...`"
 )
 
 

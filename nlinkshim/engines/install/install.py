@@ -37,8 +37,8 @@ class Installation:
 
 def install(
     destination: str | os.PathLike[str],
-    root: str | os.PathLike[str] = "/",
     *,
+    root: str | os.PathLike[str] = "/",
     program: str | os.PathLike[str] | None = None,
     machine: str | None = None,
     dry_run: bool = False,
@@ -57,7 +57,13 @@ def install(
         IncompleteError: it cannot be written; then nothing is left behind.
         NotLoadedError: there is no shim, or the loader of this machine does not take the copy; then nothing
             is left behind.
+
+    Example:
+        >>> done = nlinkshim.install("/usr/local/lib/nlinkshim.so", program="/usr/sbin/smbd")
+        >>> done.preload
+        'LD_PRELOAD=/usr/local/lib/nlinkshim.so'
     """
+    arguments.flag("dry_run", dry_run)
     wanted = arguments.path("destination", destination)
     inside = RootFs(arguments.path("root", root))
     shim = shim_path()
@@ -66,7 +72,7 @@ def install(
     installed, outside = _place(inside, wanted, shim.name)
     if machine is not None:
         _require_machine(arguments.text("machine", machine), shim)
-    audited = None if program is None else audit(program, root, shim)
+    audited = None if program is None else audit(program, root=root, shim=shim)
     if audited is not None:
         audited.require_reachable()
     try:

@@ -7,6 +7,7 @@ from dataclasses import asdict
 
 from nlinkshim.engines.status.result import Process, Survey
 from nlinkshim.output.json import document
+from nlinkshim.output.lines import fitted
 from nlinkshim.output.table import as_table
 from nlinkshim.output.text import GREEN, RED, YELLOW, printable
 
@@ -22,9 +23,9 @@ def as_json(survey: Survey) -> str:
     return document(SCHEMA, processes=[asdict(process) for process in survey.processes])
 
 
-def as_text(survey: Survey, before: Survey | None = None) -> str:
+def as_text(survey: Survey, before: Survey | None = None, width: int | None = None) -> str:
     """A table, children below their parents; then what is wrong with them. `before`: also how counters grew
-    since. Empty if there is no process."""
+    since. `width`: of the terminal. Empty if there is no process."""
     if not survey.processes:
         return ""
     earlier = {process.pid: process for process in before.processes} if before else {}
@@ -47,8 +48,17 @@ def as_text(survey: Survey, before: Survey | None = None) -> str:
                 _counter("left_alone", process, earlier, head),
             )
         )
-    lines = [as_table(HEADS, rows, numbers=NUMBERS, colours=("SHIM", colours))]
-    return "\n".join([*lines, *_problems(process for _, process in ordered)])
+    table = as_table(
+        HEADS,
+        rows,
+        numbers=NUMBERS,
+        colours=("SHIM", colours),
+        width=width,
+        flexible=("PROCESS", "SCOPE"),
+        dropped=("VERSION", "LEFT ALONE"),
+    )
+    problems = _problems(process for _, process in ordered)
+    return "\n".join([table, *(fitted(problem, width) for problem in problems)])
 
 
 def _problems(processes: Iterable[Process]) -> Iterator[str]:

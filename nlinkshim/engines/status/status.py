@@ -10,27 +10,36 @@ from nlinkshim._version import __version__
 from nlinkshim.child import Child, DiedError, HungError
 from nlinkshim.engines.status.inspect import Installed, given_up, installed_shim
 from nlinkshim.engines.status.result import ENDED, Process, Survey
-from nlinkshim.errors import NotLoadedError
+from nlinkshim.errors import NotLoadedError, UsageError
 from nlinkshim.shim.preload import shim_path
 
 TIMEOUT_SECONDS = 2.0  # for one process
 LARGEST_PID = 2**31 - 1  # pid_t
 
 
-def status(pid: int | None = None, name: str | None = None, timeout: float = TIMEOUT_SECONDS) -> Survey:
+def status(*, pid: int | None = None, name: str | None = None, timeout: float = TIMEOUT_SECONDS) -> Survey:
     """Look at one process, at those of a name, or (without either) at those that have the shim mapped.
 
     `name` is that of the command, the executable or argv[0]. A process that cannot be read within `timeout`
     seconds is given up, with that as its problem.
 
     Raises:
-        UsageError: an argument is of another type, or out of range.
+        UsageError: an argument is of another type or out of range, or both `pid` and `name` are given.
+
+    Example:
+        >>> survey = nlinkshim.status(pid=os.getpid())
+        >>> [process.mapped for process in survey.processes]
+        [False]
+        >>> survey.exit_code is nlinkshim.ExitCode.WRONG  # it runs without the shim
+        True
     """
     arguments.seconds("timeout", timeout)
     if pid is not None:
         arguments.number("pid", pid, 1, LARGEST_PID)
     if name is not None:
         arguments.text("name", name)
+        if pid is not None:
+            raise UsageError("status takes a pid or a name, not both")
     pids = [pid] if pid is not None else _pids()
     argument = {"name": name, "installed": asdict(_installed())}
     found: list[Process] = []

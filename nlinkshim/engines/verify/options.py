@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from pathlib import Path
+import os
 from typing import NamedTuple
 
 from nlinkshim import arguments
@@ -15,27 +15,27 @@ DEFAULT_JOBS = 32
 
 
 class Options(NamedTuple):
-    """How to walk. `timeout` is how many seconds one call may take; `one_file_system` off walks what is
-    mounted below a path too, each mount with a result of its own; `plain` says that the paths are meant
-    though no FUSE file system is mounted there."""
+    """How `verify` walks."""
 
-    jobs: int = DEFAULT_JOBS
-    one_file_system: bool = True
-    thorough: bool = False
-    every_entry_point: bool = False
-    sample: int = 1024
-    max_entries: int = 0
-    exclude: tuple[str, ...] = ()
-    timeout: float = 30.0
-    scope: str | None = None
-    shim: Path | None = None
-    plain: bool = False
+    jobs: int = DEFAULT_JOBS  # threads, 64 at most
+    one_file_system: bool = True  # False: what is mounted below a path too, each mount with its own result
+    thorough: bool = False  # ask the daemon afresh for every entry
+    every_entry_point: bool = False  # compare all entry points of libc for every entry
+    sample: int = 1024  # both for one entry in so many
+    max_entries: int = 0  # stop after so many; 0: no limit
+    exclude: str | tuple[str, ...] = ()  # patterns of names, or, with a '/', of paths below the path
+    timeout: float = 30.0  # seconds that one call on the mount may take
+    scope: str | os.PathLike[str] | None = None  # fuse, off, or mount paths joined by ':'; None: fuse
+    shim: str | os.PathLike[str] | None = None  # the file to verify; None: the installed one
+    plain: bool = False  # the paths are meant though no FUSE file system is mounted there
 
     def check(self) -> None:
         """Raises UsageError for what is out of range."""
         limits = {"jobs": (1, lib.WALK_MAX_JOBS), "sample": (1, 2**31), "max_entries": (0, 2**63)}
         for name, (least, most) in limits.items():
             arguments.number(f"--{name.replace('_', '-')}", getattr(self, name), least, most)
+        for name in ("one_file_system", "thorough", "every_entry_point", "plain"):
+            arguments.flag(f"--{name.replace('_', '-')}", getattr(self, name))
         arguments.seconds("--timeout", self.timeout)
         for pattern in self.patterns:
             arguments.text("--exclude", pattern)

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import textwrap
 from collections.abc import Iterator, Sequence
 from pathlib import Path
 
@@ -10,6 +9,7 @@ from nlinkshim.engines.verify.judge import plural
 from nlinkshim.engines.verify.notes import Note
 from nlinkshim.engines.verify.options import Options
 from nlinkshim.engines.verify.result import LEFT_AT_0, MountResult, Sample, Verdict
+from nlinkshim.output.lines import fitted, shortened
 from nlinkshim.output.table import as_table
 from nlinkshim.output.text import printable
 
@@ -18,6 +18,7 @@ SCHEMA = "nlinkshim.verify/1"
 TEXTS = ("VERDICT", "MOUNT", "TYPE")
 RARE = ("LEFT", "WRONG", "UNREAD")  # left out where they are 0 throughout: 80 columns are few
 NUMBERS = ("ENTRIES", "LIES", "CORRECTED", *RARE, "SECONDS")
+DROPPED = ("SECONDS", "LEFT", "UNREAD")  # where a terminal is too narrow; the text below has the last two
 SHOWN_PROBLEMS = 5
 SHOWN_MOUNTS = 8
 COLUMNS = 80
@@ -41,15 +42,17 @@ def _mount(result: MountResult) -> dict[str, object]:
     }
 
 
-def as_text(results: Sequence[MountResult]) -> str:
-    """A table with a line a mount, and below it what there is to say of each."""
-    lines = [summary(results, [result.path for result in results])]
+def as_text(results: Sequence[MountResult], width: int | None = None) -> str:
+    """A table with a line a mount, and below it what there is to say of each. `width`: of the terminal."""
+    lines = [summary(results, [result.path for result in results], width)]
     for result in results:
-        lines += ["", *_explain(result)]
+        whole = [result.path, result.mount_point or "", *result.mounts_below_paths]
+        whole += [sample.path for sample in result.samples]
+        lines += ["", fitted("\n".join(_explain(result, width)), width, map(printable, whole))]
     return "\n".join(lines)
 
 
-def summary(results: Sequence[MountResult], labels: Sequence[str]) -> str:
+def summary(results: Sequence[MountResult], labels: Sequence[str], width: int | None = None) -> str:
     """The table alone, with these labels in the column of mounts."""
     rows = [
         (
@@ -70,17 +73,26 @@ def summary(results: Sequence[MountResult], labels: Sequence[str]) -> str:
     columns = zip(TEXTS + NUMBERS, *rows, strict=True)
     shown = [column for column in columns if column[0] not in RARE or {*column[1:]} != {"0"}]
     heads, *rows = zip(*shown, strict=True)
-    return as_table(heads, rows, numbers=NUMBERS, colours=(TEXTS[0], colours))
+    return as_table(
+        heads,
+        rows,
+        numbers=NUMBERS,
+        colours=(TEXTS[0], colours),
+        width=width,
+        flexible=TEXTS[1:],
+        dropped=DROPPED,
+    )
 
 
-def _explain(result: MountResult) -> list[str]:
+def _explain(result: MountResult, width: int | None) -> list[str]:
     extent = f", of the first {plural(result.entries, 'entry')}" if result.limited else ""
     lines = [f"{printable(result.path)}: {result.verdict.meaning}{extent}."]
     for word, text in (("cause", result.cause), ("remedy", result.remedy), ("command", result.command)):
         if text:
             lines.append(f"  {word + ':':8} {printable(text)}")
     lines += [f"  {printable(line)}" for line in (*_problems(result.samples), *_notes(result))]
-    return lines + [line for note in result.notes for line in _other_lie(note)]
+    fitting = min(width or COLUMNS, COLUMNS)
+    return lines + [line for note in result.notes for line in _other_lie(note, fitting)]
 
 
 def _problems(samples: Sequence[Sample]) -> Iterator[str]:
@@ -122,27 +134,13 @@ def _notes(result: MountResult) -> Iterator[str]:
         yield "note: verify all of it to know that every lie is corrected"
 
 
-def _other_lie(note: Note) -> Iterator[str]:
-    """One in lines of at most COLUMNS; the JSON has all examples, whole, and the fix for each library."""
+def _other_lie(note: Note, width: int) -> Iterator[str]:
+    """One in lines of at most `width`; the JSON has all examples, whole, and the fix for each library."""
     extent = f"{note.count:,} of {note.of:,}{' sampled' if note.sampled else ''}"
     detail = f" ({note.detail})" if note.detail else ""
     seen = f": {extent}" if note.examples else ""
-    yield from _wrapped("note: ", f"{note.id}: {note.what}{detail}{seen}")
+    yield fitted(f"  note: {note.id}: {note.what}{detail}{seen}", width)
     if note.examples:
-        yield f"    as {_shortened(printable(note.examples[0]), COLUMNS - 7)}"
-    yield from _wrapped("  harms: ", note.harms)
-    yield from _wrapped("  fix: ", note.fix["any"])
-
-
-def _wrapped(head: str, text: str) -> list[str]:
-    return textwrap.wrap(
-        text, COLUMNS, initial_indent=f"  {head}", subsequent_indent=" " * 6, break_on_hyphens=False
-    )
-
-
-def _shortened(text: str, length: int) -> str:
-    """Its two ends: the one tells the mount, the other the entry."""
-    if len(text) <= length:
-        return text
-    half = (length - 3) // 2
-    return f"{text[:half]}...{text[-half:]}"
+        yield f"    as {shortened(printable(note.examples[0]), width - 7)}"
+    yield fitted(f"    harms: {note.harms}", width)
+    yield fitted(f"    fix: {note.fix['any']}", width)

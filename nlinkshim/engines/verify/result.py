@@ -72,9 +72,7 @@ class MountResult(NamedTuple):
     fresh: bool  # whether the kernel lets the daemon be asked afresh (statx, since Linux 4.11)
     limited: bool  # it ended at max_entries, and there was more
     mounts_below: int  # other file systems mounted below the path, not entered
-    mounts_below_paths: tuple[
-        str, ...
-    ]  # the same by path below the path; a part of them if they are very many
+    mounts_below_paths: tuple[str, ...]  # the same by path below the path; a part of very many
     seconds: float  # wall time
     cause: str | None
     remedy: str | None  # in words

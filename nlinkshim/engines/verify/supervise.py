@@ -21,6 +21,7 @@ from nlinkshim._walker import ffi, lib
 from nlinkshim.engines.verify.judge import Walk
 from nlinkshim.engines.verify.notes import notes_of
 from nlinkshim.engines.verify.result import LEFT_AT_0, Sample
+from nlinkshim.mounts.table import LOCAL_TYPES
 from nlinkshim.nameless import nameless_file, out_of_the_way
 from nlinkshim.shim.preload import directory_nlink
 
@@ -96,7 +97,8 @@ def _run_worker(
         "memory": MEMORY,
         "version": __version__,
         "path": path,
-        "exclude": options.exclude,
+        "excludes": options.exclude,
+        "local_types": () if options.plain else tuple(LOCAL_TYPES),
         "options": {
             "jobs": options.jobs,
             "thorough": options.thorough,

@@ -5,7 +5,7 @@ from __future__ import annotations
 import errno
 import os
 import time
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable
 from pathlib import Path
 from typing import Any
 
@@ -21,29 +21,43 @@ from nlinkshim.shim.preload import check_machine, preload_environment, shim_path
 
 
 def verify(
-    paths: str | os.PathLike[str] | Sequence[str | os.PathLike[str]],
+    paths: str | os.PathLike[str] | Iterable[str | os.PathLike[str]],
+    *,
     options: Options | None = None,
     progress: Progress | None = None,
 ) -> list[MountResult]:
     """Walk each path and compare raw with interposed answers. A result a path, and one for each mount below
-    it where `options.one_file_system` is off.
+    it where `options.one_file_system` is off. A str is one path.
 
-    `progress` is called about 20 times a second with the entries and lies counted so far.
+    `progress` is called about 20 times a second with the entries and lies counted so far. Ctrl-C
+    (KeyboardInterrupt) ends the walk with what is known so far.
 
     Raises:
-        UsageError: a path does not exist or is no folder, or an option is out of range.
+        UsageError: a path does not exist or is no folder, or an option is of another type or out of range.
         NotLoadedError: the loader did not inject the shim, or it is another version.
         IncompleteError: there is no /proc.
+
+    Example:
+        >>> options = nlinkshim.Options(max_entries=10_000, timeout=5.0)
+        >>> [result] = nlinkshim.verify("/mnt/dfs", options=options)
+        >>> result.verdict is nlinkshim.Verdict.NEEDED
+        True
+        >>> result.lies == result.corrected > 0
+        True
     """
-    waiting = _given(paths)
+    waiting = arguments.paths("paths", paths)
+    if not waiting:
+        raise UsageError("paths: none is given")
     options = Options() if options is None else options
     if not isinstance(options, Options):
         raise UsageError(f"options: {arguments.shown(options)} is none; give nlinkshim.Options")
     options.check()
+    if progress is not None and not callable(progress):
+        raise UsageError(f"progress: {arguments.shown(progress)} cannot be called")
     options = options._replace(exclude=options.patterns)
     if not Path("/proc/self/mountinfo").exists():
         raise IncompleteError(
-            "there is no /proc, where the kernel lists the mounts: mount -t proc proc /proc"
+            "there is no /proc, where the kernel lists the mounts: `mount -t proc proc /proc`"
         )
     shim = shim_path() if options.shim is None else arguments.path("--shim", options.shim)
     check_machine(shim)
@@ -57,17 +71,6 @@ def verify(
         if not options.one_file_system:
             waiting[:0] = result.mounts_below_paths
     return results
-
-
-def _given(paths: Any) -> list[str]:
-    """The paths; one alone is never taken for its letters."""
-    many = [paths] if isinstance(paths, str | bytes | os.PathLike) else paths
-    if not isinstance(many, Iterable):
-        raise UsageError(f"paths: {arguments.shown(paths)} is none; give one or more")
-    given = [arguments.path_text("paths", path) for path in many]
-    if not given:
-        raise UsageError("paths: none is given")
-    return given
 
 
 def _verify_one(

@@ -88,8 +88,8 @@ def watch(
     paths: str | os.PathLike[str] | Sequence[str | os.PathLike[str]] = (),
     *,
     sentinel: str | None = None,
-    folders: Sequence[str | os.PathLike[str]] = (),
-    files: Sequence[str | os.PathLike[str]] = (),
+    folders: str | os.PathLike[str] | Sequence[str | os.PathLike[str]] = (),
+    files: str | os.PathLike[str] | Sequence[str | os.PathLike[str]] = (),
     interval: float = INTERVAL,
     hang: float = HANG_SECONDS,
     rto: float | None = None,
@@ -104,15 +104,20 @@ def watch(
 
     Raises:
         UsageError: an argument is of another type or out of range, or there is nothing to watch.
+
+    Example:
+        >>> for event in nlinkshim.watch("/mnt/dfs", rto=120.0, duration=0.5):
+        ...     print(event.event, event.kind, event.seconds)
     """
-    given = [paths] if isinstance(paths, str | os.PathLike) else paths
     subjects = [
-        *(("mount", arguments.path_text("paths", path)) for path in given),
-        *(("folder", arguments.path_text("folders", path)) for path in folders),
-        *(("file", arguments.path_text("files", path)) for path in files),
+        *(("mount", path) for path in arguments.paths("paths", paths)),
+        *(("folder", path) for path in arguments.paths("folders", folders)),
+        *(("file", path) for path in arguments.paths("files", files)),
     ]
     if not subjects:
         raise UsageError("give at least one path to watch")
+    if not callable(each):
+        raise UsageError(f"each: {arguments.shown(each)} is no function")
     if sentinel is not None and (not arguments.text("sentinel", sentinel) or "\0" in sentinel):
         raise UsageError("sentinel: give the name of an entry of the mount")
     arguments.seconds("interval", interval)
