@@ -253,4 +253,4 @@ def test_in_an_image_a_variable_is_not_known(dynamic, image: Image, telling):
     }.items():
         script = image / "/script"
         script.write_text(f"#!/usr/bin/env {line}\n")
-        assert {finding.id for finding in audit_file("/script", image.top).grave} == said, line
+        assert {finding.id for finding in audit_file("/script", root=image.top).grave} == said, line

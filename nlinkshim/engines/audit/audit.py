@@ -162,6 +162,7 @@ class _Audit:
         self.imports = stat_imports(self.objects)
         self.findings += rules.on_loader(program.path, interpreter_path, loader.libc)
         self.findings += rules.on_missing(closure.missing)
+        self.findings += rules.on_unknown_folders(loader.unknown)
         sanitized = self.has_sanitizer(program)
         self.findings += rules.on_coverage(program, self.imports, self.shim, sanitized)
         self.findings += rules.on_objects(closure, loader.libc)

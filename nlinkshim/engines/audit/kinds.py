@@ -55,6 +55,7 @@ KINDS = (
         "for a sanitizer's interceptor, which passes calls on to the shim",
     ),
     Kind("missing-library", _WARNING, "a part of the closure is not known", _PLUG_IN),
+    Kind("unknown-folder", _WARNING, "a search path names `$LIB`, and the loader does not tell what that is"),
     Kind("unusable-library", _WARNING, "a part of the closure is not known", _PLUG_IN),
     Kind(
         "deepbind",

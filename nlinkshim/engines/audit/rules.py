@@ -284,6 +284,16 @@ def on_asan(closure: Closure, environment: Mapping[str, str]) -> Iterator[Findin
             )
 
 
+def on_unknown_folders(unknown: Iterable[tuple[str, str]]) -> Iterator[Finding]:
+    for path, text in dict.fromkeys(unknown):
+        yield finding(
+            "unknown-folder",
+            path,
+            f"it looks for libraries in {text}, and its loader does not tell what $LIB is: what lies there"
+            " was not looked at",
+        )
+
+
 def on_missing(missing: Iterable[Missing]) -> Iterator[Finding]:
     for library in missing:
         optional = library.requester.plug_in
