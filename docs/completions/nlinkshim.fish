@@ -50,8 +50,8 @@ function _shtab_nlinkshim_using
   test "$_shtab_nlinkshim_cmdpath" = "$argv"
 end
 
-set -g _shtab_nlinkshim_commands verify audit install path env run status doctor generate demo help
-set -g _shtab_nlinkshim_opts_with_value --base --base-kind --beside --client-cidrs --client-path --config --consumer --consumer-image --container-port --cpu-request --encryption --exclude --for --format --jobs --liveness-period --machine --max-entries --memory-limit --memory-request --min-protocol --mount-path --mount-wait --name --namespace --node-selector --out --pid --port --prefer-node --priority-class --python-image --readiness-period --registry --root --sample --scope --sentinel --server-command --server-host --server-image --service --service-address --shares --shim --startup-period --tag --timeout --toleration-seconds --tolerations --user --users --watch --wheels
+set -g _shtab_nlinkshim_commands verify audit install path env run status doctor watch generate demo help
+set -g _shtab_nlinkshim_opts_with_value --base --base-kind --beside --client-cidrs --client-path --config --consumer --consumer-image --container-port --cpu-request --duration --encryption --exclude --file --folder --for --format --hang --interval --jobs --listen --liveness-period --machine --max-entries --memory-limit --memory-request --min-protocol --mount-path --mount-wait --name --namespace --node-selector --on-down --on-up --out --pid --port --prefer-node --priority-class --python-image --readiness-period --registry --root --rto --sample --scope --sentinel --server-command --server-host --server-image --service --service-address --shares --shim --startup-period --tag --textfile --timeout --toleration-seconds --tolerations --user --users --watch --wheels
 
 complete -c nlinkshim -e
 complete -c nlinkshim -f

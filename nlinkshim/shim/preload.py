@@ -130,6 +130,7 @@ def preload_environment(
         raise UsageError(
             f"environment: {arguments.shown(environment)} is none; give a mapping, such as os.environ"
         )
+    arguments.flag("first", first)
     result = dict(os.environ if environment is None else environment)
     path = str(shim_path() if shim is None else arguments.path("shim", shim))
     check_nameable(path)

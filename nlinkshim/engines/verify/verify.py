@@ -7,7 +7,6 @@ import os
 import time
 from collections.abc import Iterable
 from pathlib import Path
-from typing import Any
 
 from nlinkshim import arguments
 from nlinkshim.engines.verify.judge import Facts, Walk, judge, result_of

@@ -31,7 +31,7 @@ class Watch:
         hang: float,
         rto: float | None,
         duration: float | None,
-        each: Callable[[], None],
+        each: Callable[[], None] | None,
     ) -> None:
         offset = time.time() - time.monotonic()
         self._subjects = [
@@ -69,7 +69,8 @@ class Watch:
                 )
                 for key, _ in waiting.select(max(until - time.monotonic(), 0)):
                     yield from key.data.heard(key.data.worker)
-                self._each()
+                if self._each is not None:
+                    self._each()
         for subject in self._subjects:
             yield from subject.outages.end(time.monotonic())
 
@@ -94,7 +95,7 @@ def watch(
     hang: float = HANG_SECONDS,
     rto: float | None = None,
     duration: float | None = None,
-    each: Callable[[], None] = lambda: None,
+    each: Callable[[], None] | None = None,
 ) -> Watch:
     """Watch mounts (`paths`), and `folders` and `files` that are kept open. Times are in seconds.
 
@@ -116,7 +117,7 @@ def watch(
     ]
     if not subjects:
         raise UsageError("give at least one path to watch")
-    if not callable(each):
+    if each is not None and not callable(each):
         raise UsageError(f"each: {arguments.shown(each)} is no function")
     if sentinel is not None and (not arguments.text("sentinel", sentinel) or "\0" in sentinel):
         raise UsageError("sentinel: give the name of an entry of the mount")
