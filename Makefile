@@ -13,7 +13,7 @@ TEST_PACKAGES := $(DEMO_PACKAGES) golang-go golang-github-hanwen-go-fuse-dev mus
 	gcc-aarch64-linux-gnu libc6-dev-arm64-cross gcc-i686-linux-gnu libc6-dev-i386-cross \
 	libfuse2 rdiff-backup rdiff-backup-fs \
 	strace valgrind libfaketime fakeroot libjemalloc2 perl rsync git bindfs binutils attr libcap2-bin \
-	podman runc buildah mmdebstrap catatonit s6 \
+	podman runc buildah nftables mmdebstrap catatonit s6 \
 	qemu-system-x86 busybox-static cifs-utils kmod \
 	user-mode-linux iproute2 iptables e2fsprogs man-db zsh fish
 BENCH_PACKAGES := $(TEST_PACKAGES) bfs fd-find findutils

@@ -61,7 +61,7 @@ def _at_once(line: str) -> list[str]:
     up = "nlinkshim status --name smbd"
     return [
         f"setsid bash -c {shlex.quote(line)} &",
-        f"for i in $(seq 200); do {up} >/dev/null 2>&1 && break; sleep 0.1; done",
+        f"for i in $(seq 60); do {up} >/dev/null 2>&1 && break; sleep 0.1; done",
         up,
     ]
 
