@@ -13,12 +13,12 @@ TEST_PACKAGES := $(DEMO_PACKAGES) golang-go golang-github-hanwen-go-fuse-dev mus
 	gcc-aarch64-linux-gnu libc6-dev-arm64-cross gcc-i686-linux-gnu libc6-dev-i386-cross \
 	libfuse2 rdiff-backup rdiff-backup-fs \
 	strace valgrind libfaketime fakeroot libjemalloc2 perl rsync git bindfs binutils attr libcap2-bin \
-	podman runc buildah mmdebstrap catatonit s6 \
+	podman runc buildah nftables mmdebstrap catatonit s6 \
 	qemu-system-x86 busybox-static cifs-utils kmod \
 	user-mode-linux iproute2 iptables e2fsprogs man-db zsh fish
 BENCH_PACKAGES := $(TEST_PACKAGES) bfs fd-find findutils
 
-.PHONY: demo test lab check lint bench wheel docs clean
+.PHONY: demo test lab readme check lint bench wheel docs clean
 
 demo: $(VENV)/.system-demo $(VENV)/.installed
 	$(BIN)/nlinkshim demo
@@ -29,6 +29,10 @@ test: $(VENV)/.system-test $(VENV)/.developed
 # what consumers see when servers fail, with the Samba of a Debian release, into docs/drills.md: make lab SAMBA=trixie
 lab: $(VENV)/.system-test $(VENV)/.developed
 	NLINKSHIM_LAB_SAMBA=$(SAMBA) NLINKSHIM_LAB_ROUNDS=$(ROUNDS) $(BIN)/pytest -q tests/lab $(PYTEST_ARGUMENTS)
+
+# what README.md says, word for word, in fresh roots of two Debian releases, into build/fresh/
+readme: $(VENV)/.system-test $(VENV)/.developed
+	NLINKSHIM_README_SUITES="bookworm trixie" $(BIN)/pytest -q tests/docs/test_readme.py $(PYTEST_ARGUMENTS)
 
 # the fast inner loop: what needs no mount
 check: $(VENV)/.developed

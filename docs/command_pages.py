@@ -4,6 +4,7 @@
 from __future__ import annotations
 
 import argparse
+import re
 import sys
 from pathlib import Path
 
@@ -41,7 +42,8 @@ def manual(parser: argparse.ArgumentParser, line: str) -> str:
     }
     page = Manpage(parser, data)
     page.prog = parser.prog.replace(" ", "-")  # as man finds it
-    return str(page).rstrip() + "\n"
+    # an option that is torn at a hyphen cannot be copied
+    return re.sub(r"^(\.TH .*\n)", r"\1.nh\n.ad l\n.cflags 0 - \\-\n", str(page), count=1).rstrip() + "\n"
 
 
 def complete_paths(parser: argparse.ArgumentParser) -> None:

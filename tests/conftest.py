@@ -9,7 +9,7 @@ from functools import partial
 from pathlib import Path
 
 import pytest
-from harness import gofuse, guest, mounts, probe, processes, samba, scripted
+from harness import building, gofuse, guest, mounts, probe, processes, samba, scripted
 from harness.capability import require
 from harness.preload import Shim
 from harness.programs import Image, compiled
@@ -28,6 +28,18 @@ def folder() -> Iterator[Path]:
     """An empty folder on the disk; what is mounted in it goes with it."""
     with mounts.temporary_folder() as path:
         yield path
+
+
+@pytest.fixture(scope="session")
+def checkout(build_folder: Path) -> Path:
+    return building.copy_checkout(build_folder / "a checkout")
+
+
+@pytest.fixture(scope="session")
+def wheel(checkout: Path, build_folder: Path) -> Path:
+    """Built as `pip wheel .` builds it."""
+    require("cc")
+    return building.build_wheel(checkout, build_folder / "wheels")
 
 
 @pytest.fixture

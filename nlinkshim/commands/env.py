@@ -13,6 +13,7 @@ from nlinkshim.arguments import shown
 from nlinkshim.commands._options import add_scope
 from nlinkshim.errors import ExitCode, UsageError
 from nlinkshim.mounts.remedy import quote
+from nlinkshim.output.text import tell
 from nlinkshim.shim.preload import SCOPE, preload_environment
 
 
@@ -32,6 +33,8 @@ def run(arguments: argparse.Namespace) -> int:
     if arguments.shim is not None and not Path(arguments.shim).is_absolute():
         raise UsageError(f"env: --shim {shown(arguments.shim)}: give an absolute path, as the loader needs")
     environment = preload_environment(scope=arguments.scope, shim=arguments.shim)
+    if arguments.shim is not None and not os.path.exists(arguments.shim):  # noqa: PTH110
+        tell(f"{arguments.shim}: there is no such file here: where it is to be used it must be there")
     if arguments.format == "systemd":
         print("[Service]")
     for name in ("LD_PRELOAD", *([SCOPE] if arguments.scope else [])):

@@ -4,14 +4,16 @@ name, NAME.md is the page."""
 from __future__ import annotations
 
 import argparse
+import io
 import pydoc
-import sys
 import sysconfig
 from pathlib import Path
+from typing import ClassVar
 
 from nlinkshim.arguments import guess
 from nlinkshim.commands import COMMANDS, load, overview, parser_of
 from nlinkshim.errors import ExitCode, UsageError
+from nlinkshim.output.lines import WIDEST, columns
 
 INSTALLED = "share/doc/nlinkshim"  # pyproject.toml's data-files
 
@@ -31,6 +33,25 @@ def pages() -> dict[str, Path]:
     return {}
 
 
+def _rendered(markdown: str, width: int) -> str:
+    """A page as lines of text; those of a code block stay whole."""
+    from rich.console import Console, RenderResult
+    from rich.markdown import CodeBlock, Markdown
+    from rich.text import Text
+
+    class Whole(CodeBlock):
+        def __rich_console__(self, *_: object) -> RenderResult:
+            yield Text(f"\n{self.text}".replace("\n", "\n    "), no_wrap=True, overflow="ignore")
+
+    class Page(Markdown):
+        elements: ClassVar = {**Markdown.elements, "fence": Whole, "code_block": Whole}
+
+    console = Console(file=io.StringIO(), width=width, no_color=True)
+    with console.capture() as captured:
+        console.print(Page(markdown, hyperlinks=False), crop=False)
+    return "\n".join(line.rstrip() for line in captured.get().splitlines()) + "\n"
+
+
 def run(arguments: argparse.Namespace) -> int:
     found = pages()
     name = arguments.name
@@ -47,8 +68,8 @@ def run(arguments: argparse.Namespace) -> int:
     if path is None:
         raise UsageError(f"help: there is no command or page {name}{guess(name, [*COMMANDS, *found])}")
     text = path.read_text(encoding="utf-8")
-    if sys.stdout.isatty():
-        pydoc.pager(text)
+    if width := columns():
+        pydoc.pager(_rendered(text, min(width, WIDEST)))
     else:
         print(text, end="")
     return ExitCode.WELL

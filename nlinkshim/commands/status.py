@@ -61,14 +61,21 @@ def _watch(arguments: argparse.Namespace) -> int:
         while True:
             survey = status(pid=arguments.pid, name=arguments.name)
             if sys.stdout.isatty():
-                print(CLEAR_SCREEN, end="")
-            print(_shown(survey, before, arguments), flush=True)
+                print(CLEAR_SCREEN, end="", flush=True)
+            if text := _shown(survey, before, arguments):
+                print(text, flush=True)
+            if sys.stderr.isatty() or before is None or _nobody(before) != _nobody(survey):
+                _explain(survey, arguments)
             before = survey
             time.sleep(arguments.watch)
     except KeyboardInterrupt:
         if survey is None:
             raise
         return survey.exit_code
+
+
+def _nobody(survey: Survey) -> bool:
+    return not survey.processes
 
 
 def _shown(survey: Survey, before: Survey | None, arguments: argparse.Namespace) -> str:

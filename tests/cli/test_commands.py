@@ -97,7 +97,12 @@ def test_path_and_env():
 
 def test_env_of_a_copy(tmp_path):
     copy = nlinkshim("install", tmp_path / "copy.so").out
-    assert nlinkshim("env", "--shim", tmp_path / "copy.so").out == f"export {copy}"
+    there = nlinkshim("env", "--shim", tmp_path / "copy.so")
+    assert (there.out, there.err) == (f"export {copy}", "")
+    elsewhere = nlinkshim("env", "--shim", tmp_path / "of-an-image.so")
+    assert elsewhere.code == 0
+    assert elsewhere.out.endswith("/of-an-image.so\n")
+    assert "no such file here" in elsewhere.err
 
 
 def test_the_command_takes_the_place_of_run():

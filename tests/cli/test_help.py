@@ -69,6 +69,7 @@ def test_the_manual():
         assert not done.stderr, done.stderr
         assert re.match(rf"{name.upper()}\(1\)", done.stdout)
         assert all(f"--{word}" in done.stdout for word in ("scope", "plain")) or "verify" not in name
+        assert not re.search("[-\u2010]$", done.stdout, re.MULTILINE)  # an option that is torn
 
 
 WORDS = {

@@ -126,6 +126,23 @@ def test_the_processes(shim: Shim) -> None:
     assert cell_len(row) <= 80
 
 
+@pytest.mark.quick
+@pytest.mark.parametrize("page", ["verify.md", "shell.md", "generate.md"])
+def test_a_page_is_laid_out_for_the_terminal(page: str) -> None:
+    source = (Path(__file__).parents[2] / "docs" / page).read_text()
+    code = [
+        line
+        for block in re.findall(r"^```\w*\n(.*?)^```", source, re.M | re.S)
+        for line in block.splitlines()
+    ]
+    code += re.findall(r"^    (\S.*)$", source, re.MULTILINE)
+    text = read(on_a_terminal("help", page, PAGER="cat"))
+    assert too_long(text, code) == []
+    assert code
+    assert [line for line in code if line not in text] == []
+    assert not re.search(r"^#|<!--|^\|", text, re.MULTILINE)  # nothing is left of the markup
+
+
 WRONG = [
     ["verfy"],
     ["verify", f"/no/such/folder/{LONG}/my media"],

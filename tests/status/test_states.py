@@ -5,8 +5,11 @@ from __future__ import annotations
 import mmap
 import os
 import shutil
+import signal
+import subprocess
 import sys
 import textwrap
+import time
 from pathlib import Path
 
 import pytest
@@ -193,6 +196,16 @@ def test_nothing_to_look_at():
     assert (gone.code, gone.out) == (1, "") and "no process" in gone.err
     nobody = nlinkshim("status", "--name", "no-such-name")
     assert (nobody.code, nobody.out) == (1, "") and "no-such-name" in nobody.err
+
+
+def test_a_watch_of_nobody_says_so_once():
+    command = [sys.executable, "-m", "nlinkshim", "status", "--name", "no-such-name", "--watch", "0.05"]
+    with subprocess.Popen(command, stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True) as watch:
+        assert "no-such-name" in watch.stderr.readline()
+        time.sleep(1)  # some looks more
+        watch.send_signal(signal.SIGINT)
+        assert watch.communicate() == ("", "")
+    assert watch.returncode == 1
 
 
 @pytest.mark.parametrize(

@@ -8,12 +8,10 @@ from dataclasses import asdict
 
 from nlinkshim.engines.audit.result import Finding, ProgramAudit
 from nlinkshim.output.json import document
-from nlinkshim.output.lines import fitted
+from nlinkshim.output.lines import WIDEST, fitted
 from nlinkshim.output.text import coloured, printable
 
 SCHEMA = "nlinkshim.audit/1"
-
-_WIDTH = 110  # of lists of names where nobody reads on a terminal
 
 
 def as_json(results: Sequence[ProgramAudit]) -> str:
@@ -32,20 +30,22 @@ def as_text(results: Sequence[ProgramAudit], width: int | None = None) -> str:
 
 def _program(result: ProgramAudit, width: int | None) -> str:
     whole = [printable(result.path), *(printable(finding.object) for finding in result.findings)]
-    facts = fitted("\n".join(_facts(result)), width or _WIDTH, whole)
-    found = fitted("\n".join(_found(result, width)), width, whole)
-    return f"{facts}\n{found}"
+    lines = [_head(result), *_imports(result, width), *_found(result, width)]
+    return fitted("\n".join(lines), width, whole)
 
 
-def _facts(result: ProgramAudit) -> Iterator[str]:
+def _head(result: ProgramAudit) -> str:
     libraries = len(result.objects) - 1 - result.plug_ins
     counts = [_count(libraries, "library"), _count(result.plug_ins, "plug-in")]
     libc = _LIBCS.get(result.libc, result.libc)
-    yield f"{printable(result.path)}: {', '.join(filter(None, [result.machine, libc, *counts]))}"
-    width = max(map(len, result.imports), default=0)
+    return f"{printable(result.path)}: {', '.join(filter(None, [result.machine, libc, *counts]))}"
+
+
+def _imports(result: ProgramAudit, width: int | None) -> Iterator[str]:
+    longest = max(map(len, result.imports), default=0)
     for name, objects in result.imports.items():
         mark = "not covered" if name in result.uncovered else "covered"
-        yield f"  {name:{width}}  {mark}  {_names(objects)}"
+        yield fitted(f"  {name:{longest}}  {mark}  {_names(objects)}", width or WIDEST)
 
 
 def _found(result: ProgramAudit, width: int | None) -> Iterator[str]:
@@ -71,7 +71,7 @@ def _finding(group: Sequence[Finding], width: int | None) -> Iterator[str]:
     severity = first.severity
     label = severity.value if severity.colour is None else coloured(severity.value, severity.colour)
     yield f"  {label}: {first.id}: {printable(first.reason)}"
-    yield fitted(f"    in: {_names([finding.object for finding in group])}", width or _WIDTH)
+    yield fitted(f"    in: {_names([finding.object for finding in group])}", width or WIDEST)
     if first.remedy:
         yield f"    remedy: {printable(first.remedy)}"
 
