@@ -66,8 +66,8 @@ static inline long kernel_map_shared(unsigned long size)
     register long offset __asm__("r9") = 0;
     __asm__ volatile("syscall"
                      : "=a"(result)
-                     : "0"((long)NR_MMAP), "D"(0L), "S"(size), "d"((long)(K_PROT_READ | K_PROT_WRITE)), "r"(flags), "r"(fd),
-                       "r"(offset)
+                     : "0"((long)NR_MMAP), "D"(0L), "S"(size), "d"((long)(K_PROT_READ | K_PROT_WRITE)), "r"(flags),
+                       "r"(fd), "r"(offset)
                      : "rcx", "r11", "memory");
     return result;
 }

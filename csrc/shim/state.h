@@ -28,7 +28,7 @@ struct nlinkshim_state {
     struct counters own;              /* counted before there was a shared page, or where none could be had */
     struct counters *shared;          /* NULL: there is none. See counters.h */
     uintptr_t last_revalidation;      /* CLOCK_MONOTONIC_COARSE seconds; 0 never, or no clock */
-    char scope[SCOPE_TEXT_SIZE]; /* as configured, terminated */
+    char scope[SCOPE_TEXT_SIZE];      /* as configured, terminated */
 };
 
 /* The same object under a hidden name: the exported one could be interposed. */
