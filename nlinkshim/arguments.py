@@ -55,6 +55,20 @@ def path(name: str, value: Any) -> Path:
     return Path(path_text(name, value))
 
 
+def absolute(name: str, value: Any) -> str:
+    """As path_text(), from the root; no link is followed.
+
+    Raises:
+        UsageError: the path is relative, and the working directory was removed.
+    """
+    text = path_text(name, value)
+    try:
+        return os.path.abspath(text)
+    except FileNotFoundError:
+        gone = "the working directory was removed; change to another"
+        raise UsageError(f"{name} {shown(text)}: {gone}") from None
+
+
 def text(name: str, value: Any) -> str:
     """Raises UsageError: it is no str."""
     if not isinstance(value, str):

@@ -82,7 +82,25 @@ static int by_path(const void *a, const void *b)
     return strcmp(((const struct point *)a)->path, ((const struct point *)b)->path);
 }
 
-void points_read(struct points *points, const char *root, dev_t device)
+/* Whether `root`, on the mount of this line at `path`, is a folder of the host itself and no mount. `rest` is the line
+ * behind the path. */
+static bool is_folder_of_host(const char *root, const char *path, const char *rest, const char *const *local_types)
+{
+    const char *type = strstr(rest, " - ");
+    if (!type || strcmp(root, path) == 0)
+        return false;
+    type += 3;
+    size_t length = strcspn(type, " ");
+    if (strcmp(path, "/") == 0 && *local_types && strncmp(type, "fuse", 4) != 0)
+        return true;
+    for (; *local_types; local_types++)
+        if (strlen(*local_types) == length && strncmp(*local_types, type, length) == 0)
+            return true;
+    return false;
+}
+
+void points_read(struct points *points, const char *root, uint64_t mount_id, dev_t device,
+                 const char *const *local_types)
 {
     *points = (struct points){.list = NULL};
     size_t length = strlen(root);
@@ -97,9 +115,12 @@ void points_read(struct points *points, const char *root, dev_t device)
         int at = 0;
         if (sscanf(line, "%" SCNu64 " %*u %u:%u %*s %n", &id, &major, &minor, &at) != 3 || !at)
             continue;
-        char *path = line + at;
-        path[strcspn(path, " ")] = '\0';
+        char *path = line + at, *rest = path + strcspn(path, " ");
+        if (*rest)
+            *rest++ = '\0';
         unescape(path);
+        if (id == mount_id)
+            points->root_is_folder = is_folder_of_host(root, path, rest, local_types);
         if (makedev(major, minor) != device && strncmp(path, root, length) == 0 && path[length] == '/' &&
             path[length + 1] && !add(points, id, path + length + 1))
             break;

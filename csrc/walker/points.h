@@ -18,6 +18,7 @@ struct points {
     size_t count;
     char *text; /* of all paths, terminated */
     size_t size;
+    bool root_is_folder; /* and no mount: a folder of this host's own file systems */
 };
 
 /* Open a place (O_PATH). Where that fails or hangs, nobody knows its mount but by the text of the path, which tells
@@ -28,8 +29,10 @@ int find_place(const char *path, uint32_t *literal);
 /* The id of the mount that an open descriptor is on, 0 where /proc does not tell. Asks no file system. */
 uint64_t mount_id_of(int fd);
 
-/* Read the mounts below the absolute path `root` that are not of `device`. Without /proc there are none. */
-void points_read(struct points *points, const char *root, dev_t device);
+/* Read the mounts below the absolute path `root`, on the mount `mount_id`, that are not of `device`. Without /proc there
+ * are none. `local_types` are the types of this host's own file systems, NULL-terminated. */
+void points_read(struct points *points, const char *root, uint64_t mount_id, dev_t device,
+                 const char *const *local_types);
 void points_free(struct points *points);
 
 /* Whether the entry `path` below the root (`name` in the open folder `dirfd`) is one of them, and visible. */

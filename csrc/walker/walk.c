@@ -241,11 +241,32 @@ static int open_root(struct walk *walk)
         return error;
     walk->device = raw.st_dev;
     if (*report->root_real_path)
-        points_read(&walk->points, report->root_real_path, walk->device);
+        points_read(&walk->points, report->root_real_path, report->root_mount_id, walk->device,
+                    walk->options->local_types);
+    /* In a path scope the shim may count whatever is mounted there. */
+    report->root_is_folder = walk->points.root_is_folder &&
+                             (strcmp(report->shim_scope, "fuse") == 0 || strcmp(report->shim_scope, "off") == 0);
     uint64_t number = ADD(report->entries, 1);
     if (look_closely(walk, place, "", "", number, &raw) == LOOKED)
         notes_looked(walk, NULL, &place, &raw, number);
     return 0;
+}
+
+/* Of a folder that is not walked: what is mounted below it and visible, the uppermost alone. No other mount is
+ * entered to see that. */
+static void tally_mounts_below(struct walk *walk)
+{
+    const char *above = NULL;
+    for (size_t i = 0; i < walk->points.count; i++) {
+        const char *path = walk->points.list[i].path;
+        size_t length = above ? strlen(above) : 0;
+        if (above && strncmp(path, above, length) == 0 && (path[length] == '/' || !path[length]))
+            continue;
+        if (points_cover(&walk->points, path, walk->root_fd, path)) {
+            tally_mount_below(&walk->tally, "", path);
+            above = path;
+        }
+    }
 }
 
 void walk_run(struct walk_report *report, const char *root, const struct walk_options *options)
@@ -277,7 +298,9 @@ void walk_run(struct walk_report *report, const char *root, const struct walk_op
 
     report->slots[0].busy = 1;
     report->root_error = open_root(&walk);
-    if (report->root_error == 0 && !report->root_is_file) {
+    if (report->root_error == 0 && report->root_is_folder) {
+        tally_mounts_below(&walk);
+    } else if (report->root_error == 0 && !report->root_is_file) {
         enter(&workers[0], "");
         uint32_t processors = (uint32_t)sysconf(_SC_NPROCESSORS_ONLN);
         threads_start(&walk, processors);

@@ -41,13 +41,14 @@
 #define NAME_RESERVED 2 /* it has a reserved character, or ends in a dot or a space */
 
 struct walk_options {
-    uint32_t jobs;               /* threads, WALK_MAX_JOBS at most */
-    uint32_t thorough;           /* ask the daemon afresh for every entry, not for the sample alone */
-    uint32_t every_entry_point;  /* compare all entry points for every entry, not for the sample alone */
-    uint32_t sample;             /* one entry in this many is looked at closely; the root and the first 16 always */
-    uint32_t directory_nlink;    /* what a directory's 0 shall become */
-    uint64_t max_entries;        /* 0: no limit */
-    const char *const *excludes; /* fnmatch(3) patterns, NULL-terminated; those with a '/' match relative paths */
+    uint32_t jobs;                  /* threads, WALK_MAX_JOBS at most */
+    uint32_t thorough;              /* ask the daemon afresh for every entry, not for the sample alone */
+    uint32_t every_entry_point;     /* compare all entry points for every entry, not for the sample alone */
+    uint32_t sample;                /* one entry in this many is looked at closely; the root and the first 16 always */
+    uint32_t directory_nlink;       /* what a directory's 0 shall become */
+    uint64_t max_entries;           /* 0: no limit */
+    const char *const *local_types; /* a folder of one of them is not walked; NULL-terminated, empty: all are */
+    const char *const *excludes;    /* fnmatch(3) patterns, NULL-terminated; those with a '/' match relative paths */
 };
 
 struct walk_sample {
@@ -119,8 +120,9 @@ struct walk_report {
     char first_error_path[WALK_PATH_SIZE];
     char first_ghost_path[WALK_PATH_SIZE];
     char first_endless_path[WALK_PATH_SIZE];
-    uint64_t entries;      /* counted up by all threads, so it lies apart from what they read all the time */
-    uint32_t root_is_file; /* it was judged, and there is nothing to walk */
+    uint64_t entries;        /* counted up by all threads, so it lies apart from what they read all the time */
+    uint32_t root_is_file;   /* it was judged, and there is nothing to walk */
+    uint32_t root_is_folder; /* of this host's own file systems, and no mount: it was not walked */
 
     /* Folders that other file systems are mounted on: not entered. Their paths from the root, terminated, one behind
      * the other, as far as they fit. */

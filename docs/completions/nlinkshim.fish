@@ -51,7 +51,7 @@ function _shtab_nlinkshim_using
 end
 
 set -g _shtab_nlinkshim_commands verify audit install path env run status doctor generate demo help
-set -g _shtab_nlinkshim_opts_with_value --base --base-kind --beside --client-cidrs --client-path --config --consumer --consumer-image --container-port --cpu-request --encryption --exclude --for --format --jobs --machine --max-entries --memory-limit --memory-request --min-protocol --mount-path --mount-wait --name --namespace --node-selector --out --pid --port --python-image --registry --root --sample --scope --sentinel --server-command --server-image --service --service-address --shares --shim --tag --timeout --user --users --watch --wheels
+set -g _shtab_nlinkshim_opts_with_value --base --base-kind --beside --client-cidrs --client-path --config --consumer --consumer-image --container-port --cpu-request --encryption --exclude --for --format --jobs --liveness-period --machine --max-entries --memory-limit --memory-request --min-protocol --mount-path --mount-wait --name --namespace --node-selector --out --pid --port --prefer-node --priority-class --python-image --readiness-period --registry --root --sample --scope --sentinel --server-command --server-host --server-image --service --service-address --shares --shim --startup-period --tag --timeout --toleration-seconds --tolerations --user --users --watch --wheels
 
 complete -c nlinkshim -e
 complete -c nlinkshim -f
@@ -105,6 +105,7 @@ complete -c nlinkshim -n '_shtab_nlinkshim_using status' -l watch -x -d 'look ag
 complete -c nlinkshim -n '_shtab_nlinkshim_using; and test $_shtab_nlinkshim_npos -eq 0' -a doctor -d 'check the host around a mount; each finding comes with its remedy'
 complete -c nlinkshim -n '_shtab_nlinkshim_using doctor' -s h -l help -d 'show this help message and exit'
 complete -c nlinkshim -n '_shtab_nlinkshim_using doctor' -l user -x -d 'who is to see the mount: a name or uid (as root; default: yourself)'
+complete -c nlinkshim -n '_shtab_nlinkshim_using doctor' -l consumer -x -d 'a process, or a container of podman, docker or crictl: does what is mounted at PATH reach it?'
 complete -c nlinkshim -n '_shtab_nlinkshim_using doctor' -l timeout -x -d 'how long a call on the mount may take before it counts as hung (default 10)'
 complete -c nlinkshim -n '_shtab_nlinkshim_using doctor' -l format -xka "text json" -d 'json: schema nlinkshim.doctor/1'
 complete -c nlinkshim -n '_shtab_nlinkshim_using doctor; and test $_shtab_nlinkshim_npos -eq 0' -ka "(__fish_complete_path (commandline -ct))" -d 'a mount, or a folder of one'
@@ -136,17 +137,25 @@ complete -c nlinkshim -n '_shtab_nlinkshim_using generate' -l base-kind -x -d 'w
 complete -c nlinkshim -n '_shtab_nlinkshim_using generate' -l python-image -x -d 'image with Python and pip that builds for a base of your own, and is the base of its tools image'
 complete -c nlinkshim -n '_shtab_nlinkshim_using generate' -l wheels -x -d 'folder of wheels to install from (nlinkshim and what it needs) instead of the package index'
 complete -c nlinkshim -n '_shtab_nlinkshim_using generate' -l registry -x -d 'registry and folder of the images'
-complete -c nlinkshim -n '_shtab_nlinkshim_using generate' -l tag -x -d 'tag of the images; empty: the version of nlinkshim'
+complete -c nlinkshim -n '_shtab_nlinkshim_using generate' -l tag -x -d 'tag of the images; empty: the version of nlinkshim and a digest of what they are made from, so that each change makes others. One of your own is to change with them'
 complete -c nlinkshim -n '_shtab_nlinkshim_using generate' -l server-image -x -d 'image of the FUSE server; empty: something else mounts it on the host or node'
 complete -c nlinkshim -n '_shtab_nlinkshim_using generate' -l server-command -x -d 'its command and arguments, one a string; empty: the image'"'"'s own; may be repeated'
 complete -c nlinkshim -n '_shtab_nlinkshim_using generate' -l consumer-image -x -d 'image of the consumer sample, such as a media server; empty: the tools image'
 complete -c nlinkshim -n '_shtab_nlinkshim_using generate' -l name -x -d 'what the objects and containers are named after'
 complete -c nlinkshim -n '_shtab_nlinkshim_using generate' -l namespace -x -d 'namespace of all objects'
-complete -c nlinkshim -n '_shtab_nlinkshim_using generate' -l consumer -x -d 'how nodes mount the share: csi-driver-smb, or a DaemonSet that mounts it on each node and heals it'
-complete -c nlinkshim -n '_shtab_nlinkshim_using generate' -l client-path -x -d 'where the DaemonSet mounts the share on each node; its last name must be mount_path'"'"'s; empty: a folder of that name in /srv/smb'
+complete -c nlinkshim -n '_shtab_nlinkshim_using generate' -l consumer -x -d 'how consumers get at the mount. By the share: csi-driver-smb mounts it on their node, or (daemonset) a mounter on each node, that heals it too. Without Samba, on the FUSE server'"'"'s own node: direct (there alone), mixed (there, and by a mounter elsewhere, at the same path)'
+complete -c nlinkshim -n '_shtab_nlinkshim_using generate' -l server-host -x -d 'name or address of the host that serves, as the others of a mixed compose project reach it'
+complete -c nlinkshim -n '_shtab_nlinkshim_using generate' -l client-path -x -d 'where the mounter mounts the share on each node; its last name must be mount_path'"'"'s; empty: a folder of that name in /srv/smb'
 complete -c nlinkshim -n '_shtab_nlinkshim_using generate' -l service -x -d 'kind of the Service'
 complete -c nlinkshim -n '_shtab_nlinkshim_using generate' -l service-address -x -d 'address of a LoadBalancer, where the cluster lets one choose'
 complete -c nlinkshim -n '_shtab_nlinkshim_using generate' -l node-selector -x -d 'labels KEY=VALUE of the node that has the mount and runs the server; may be repeated'
+complete -c nlinkshim -n '_shtab_nlinkshim_using generate' -l prefer-node -x -d 'labels KEY=VALUE of the node that is to run the server as long as it can; without it another does; may be repeated'
+complete -c nlinkshim -n '_shtab_nlinkshim_using generate' -l tolerations -x -d 'taints of nodes that all pods may run on, each KEY, KEY=VALUE, KEY:EFFECT or KEY=VALUE:EFFECT; may be repeated'
+complete -c nlinkshim -n '_shtab_nlinkshim_using generate' -l toleration-seconds -x -d 'seconds that the server stays on a node that Kubernetes finds dead, before another node gets it (Kubernetes'"'"' own default: 300)'
+complete -c nlinkshim -n '_shtab_nlinkshim_using generate' -l priority-class -x -d 'PriorityClass of the server and the mounter; empty: the cluster'"'"'s default'
+complete -c nlinkshim -n '_shtab_nlinkshim_using generate' -l startup-period -x -d 'seconds between two looks at a server that starts: the first that it passes'
+complete -c nlinkshim -n '_shtab_nlinkshim_using generate' -l readiness-period -x -d 'seconds between two looks at whether the server is to get new clients'
+complete -c nlinkshim -n '_shtab_nlinkshim_using generate' -l liveness-period -x -d 'seconds between two looks at whether smbd itself answers'
 complete -c nlinkshim -n '_shtab_nlinkshim_using generate' -l client-cidrs -x -d 'networks that may connect: those of the nodes, since CIFS traffic comes from nodes and not from pods; may be repeated'
 complete -c nlinkshim -n '_shtab_nlinkshim_using generate' -l cpu-request -x -d 'processors that smbd asks for'
 complete -c nlinkshim -n '_shtab_nlinkshim_using generate' -l memory-request -x -d 'memory that smbd asks for'

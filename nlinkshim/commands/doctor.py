@@ -23,6 +23,11 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
     add = parser.add_argument
     add("path", nargs="?", metavar="PATH", help="a mount, or a folder of one")
     add("--user", metavar="USER", help="who is to see the mount: a name or uid (as root; default: yourself)")
+    add(
+        "--consumer",
+        metavar="PID|CONTAINER",
+        help="a process, or a container of podman, docker or crictl: does what is mounted at PATH reach it?",
+    )
     add_timeout(parser, TIMEOUT_SECONDS)
     add_format(parser, SCHEMA)
 
@@ -30,7 +35,9 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
 def run(arguments: argparse.Namespace) -> int:
     found, width = [], columns()
     path = None if arguments.path is None else os.path.abspath(arguments.path)
-    for finding in findings(arguments.path, timeout=arguments.timeout, user=arguments.user):
+    for finding in findings(
+        arguments.path, timeout=arguments.timeout, user=arguments.user, consumer=arguments.consumer
+    ):
         found.append(finding)
         if arguments.format == "text":
             print(as_text(finding, width, path), flush=True)

@@ -135,6 +135,16 @@ def of_silence(seconds: float, where: str, mount: Mount | None, mounts: Sequence
     return Illness(Kind.HUNG, f"no answer for {seconds:g} s {where}: {who} hangs", remedy)
 
 
+def of_removed(mount: Mount) -> Illness:
+    """Of a mount that is_removed."""
+    return Illness(
+        Kind.ABSENT,
+        f"the folder that is bound at {mount.path} was removed: what is mounted at its path now never shows"
+        " here",
+        Remedy("bind it anew: in a container, restart that"),
+    )
+
+
 def of_folder(path: str, mount: Mount) -> Illness:
     """Of a folder of this host's own, where a FUSE mount was expected. `mount` is the one that it is on."""
     return Illness(

@@ -11,7 +11,7 @@ from typing import NamedTuple
 
 # What a host has of its own, and the shim never counts. A folder of one of them, where a FUSE mount was
 # expected, means that nothing is mounted there.
-_LOCAL_TYPES = frozenset(
+LOCAL_TYPES = frozenset(
     ("btrfs", "devtmpfs", "ext2", "ext3", "ext4", "f2fs", "proc", "ramfs", "sysfs", "tmpfs", "xfs", "zfs")
 )
 
@@ -38,7 +38,13 @@ class Mount(NamedTuple):
     def is_plain(self) -> bool:
         """Whether it is of this host itself (its root, a disk, memory): a folder of it, where a FUSE mount
         was expected, is a folder and no mount."""
-        return not self.is_fuse and (self.fstype in _LOCAL_TYPES or self.path == "/")
+        return not self.is_fuse and (self.fstype in LOCAL_TYPES or self.path == "/")
+
+    @property
+    def is_removed(self) -> bool:
+        """Whether the folder that it shows was removed since: what is made or mounted at that folder's path
+        now is another's. No name has two slashes."""
+        return self.root.endswith("//deleted")
 
     @property
     def allow_other(self) -> bool:

@@ -109,10 +109,12 @@ def preload_environment(
     *,
     scope: str | os.PathLike[str] | None = None,
     shim: str | os.PathLike[str] | None = None,
+    first: bool = False,
 ) -> dict[str, str]:
     """A copy of `environment` (default: this process's) in which the loader injects the shim.
 
-    What stands in LD_PRELOAD already is kept, and the shim comes behind it: both chain to what is next.
+    What stands in LD_PRELOAD already is kept, and the shim comes behind it: both chain to what is next. What
+    does not chain is to stand behind the shim, which is then `first`.
 
     Raises:
         UsageError: `scope` is none, the shim's path has a character that LD_PRELOAD cannot hold, or an
@@ -132,7 +134,7 @@ def preload_environment(
     path = str(shim_path() if shim is None else arguments.path("shim", shim))
     check_nameable(path)
     present = [entry for entry in result.get("LD_PRELOAD", "").replace(":", " ").split() if entry != path]
-    result["LD_PRELOAD"] = " ".join([*present, path])
+    result["LD_PRELOAD"] = " ".join([path, *present] if first else [*present, path])
     if scope is not None:
         result[SCOPE] = checked_scope(scope)
     return result

@@ -95,6 +95,47 @@ def test_search_paths_of_glibc(audit, tree, case):
         assert found == {Path(name).resolve() for name in mapped(GLIBC, str(path))}
 
 
+@pytest.mark.parametrize(
+    ("text", "there", "said"),
+    [
+        ("lib/x86_64-linux-gnu", "lib/x86_64-linux-gnu", set()),
+        ("lib64", "lib64", set()),
+        ("lib", "lib", set()),
+        ("odd", "odd", {"unknown-folder", "missing-library"}),
+    ],
+)
+def test_lib_is_what_that_loader_has_built_in(audit, image, text, there, said):
+    """A real loader, built for another $LIB but for these bytes; the same library lies in all places."""
+    own = b"\0lib/x86_64-linux-gnu\0"
+    loader = image / "/lib64/ld-linux-x86-64.so.2"
+    content = loader.read_bytes()
+    assert content.count(own) == 1
+    loader.write_bytes(content.replace(own, f"\0{text}\0".encode().ljust(len(own), b"\0")))
+    for place in ("lib/x86_64-linux-gnu", "lib64", "lib", "odd"):
+        library(image / f"/opt/{place}/libx.so", "-Wl,-soname,libx.so")
+    compiled(image / "/opt/bin/program", KEEP, image / "/opt/lib/libx.so", "-Wl,-rpath,$ORIGIN/../$LIB")
+    _, result = audit("/opt/bin/program", "--root", image.top)
+    assert ids(result) == said
+    real = [
+        name
+        for name in mapped("/lib64/ld-linux-x86-64.so.2", "/opt/bin/program", image.top)
+        if "/opt" in name
+    ]
+    assert real == [f"/opt/bin/../{there}/libx.so"]
+    assert [path for path in result["objects"] if "libx" in path] == ([] if said else real)
+
+
+def test_platform_is_the_processors(audit, tree):
+    """Which folder is taken depends on it, so all are looked at; none where the loader knows no such word."""
+    for name in ("x86_64", platform(), "i686"):
+        (tree / name).mkdir(exist_ok=True)
+        shutil.copy(tree / "second/libinner.so", tree / name)
+    outer(tree, NEW, "-Wl,-rpath,$ORIGIN/../$PLATFORM")
+    found = audit(program(tree, NEW, "-Wl,-rpath,$ORIGIN/outer"))[1]["objects"]
+    places = {Path(path).resolve().parent.name for path in found if path.endswith("libinner.so")}
+    assert places == {"x86_64", platform()}
+
+
 def test_the_origin_of_a_program_is_its_real_folder(audit, tree):
     outer(tree, NEW, "-Wl,-rpath,$ORIGIN/../first")
     path = program(tree, NEW, "-Wl,-rpath,$ORIGIN/outer")

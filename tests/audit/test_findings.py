@@ -2,7 +2,10 @@
 
 from __future__ import annotations
 
+from pathlib import Path
+
 import pytest
+from harness import processes
 from harness.capability import require
 from harness.cli import nlinkshim
 from harness.programs import STATTING, compiled, ids, library
@@ -164,3 +167,48 @@ def test_a_program_that_asks_for_no_count(audit, folder):
     program = compiled(folder / "program", source="int main(void) { return 0; }")
     code, result = audit(program)
     assert (code, ids(result), result["imports"]) == (0, {"no-entry-points"}, {})
+
+
+SANITIZED = """
+#include <stdio.h>
+#include <sys/stat.h>
+int main(int count, char **words)
+{
+    struct stat status;
+    if (count < 2 || stat(words[1], &status) != 0)
+        return 1;
+    printf("%lu\\n", (unsigned long)status.st_nlink);
+    return 0;
+}
+"""
+
+
+@pytest.mark.parametrize(
+    ("flags", "variables", "said", "told"),
+    [
+        (["address"], {}, ("unreachable", {"asan": "error"}), ""),
+        (["address"], {"ASAN_OPTIONS": "verify_asan_link_order=0"}, ("reachable", {"asan": "info"}), "2"),
+        (["address", "-static-libasan"], {}, ("reachable", {"defined-by-program": "info"}), "2"),
+        (["thread"], {}, ("reachable", {}), "2"),
+        (["thread", "-static-libtsan"], {}, ("reachable", {"defined-by-program": "info"}), "2"),
+    ],
+)
+def test_a_program_with_a_sanitizer(folder, lying_mount, shim, flags, variables, said, told, monkeypatch):
+    """What the audit says of it, and what it does under the shim."""
+    program = compiled(folder / "program", f"-fsanitize={flags[0]}", *flags[1:], source=SANITIZED)
+    for name, value in variables.items():
+        monkeypatch.setenv(name, value)
+    result = engine.audit(program)
+    noted = {f.id: f.severity.value for f in result.findings if f.id in ("asan", "defined-by-program")}
+    assert (result.verdict.value, noted) == said
+    done = processes.run([str(program), str(lying_mount.path)], env=shim(**variables), check=False)
+    assert done.stdout.strip() == told, done.stderr
+
+
+def test_asans_runtime_preloaded_first(folder, lying_mount, shim, monkeypatch):
+    program = compiled(folder / "program", "-fsanitize=address", source=SANITIZED)
+    (runtime,) = [finding.object for finding in engine.audit(program).grave]
+    done = processes.run([str(program), str(lying_mount.path)], env=shim(before=Path(runtime)))
+    assert done.stdout.strip() == "2"
+    monkeypatch.setenv("LD_PRELOAD", runtime)
+    assert engine.audit(program).verdict is Verdict.REACHABLE

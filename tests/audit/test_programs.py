@@ -194,7 +194,7 @@ def test_a_script_without_its_interpreter(audit, folder):
     script = folder / "script"
     script.write_text("#!/no/such/shell\n")
     code, result = audit(script)
-    assert (code, ids(result, "error")) == (1, {"unreadable"})
+    assert (code, ids(result, "error")) == (1, {"script-broken"})
 
 
 @pytest.mark.parametrize("content", [b"", b"\x7f", b"hello\n", b"#!\n", b"MZ" + bytes(200)])

@@ -136,6 +136,7 @@ def test_programs_are_looked_up_inside(audit, aarch64_image, aarch64_shim):
 
 
 def test_scripts_run_by_what_is_inside(audit, aarch64_image: Image, aarch64_shim, dynamic):
+    aarch64_image.copy("/usr/bin/env")
     script = aarch64_image / "/usr/bin/script"
     script.write_text("#!/usr/bin/env server\n")
     code, result = audit("/usr/bin/script", "--root", aarch64_image.top, "--shim", aarch64_shim)

@@ -64,6 +64,7 @@ NO_SECONDS = [-1, 0, math.nan, math.inf, 1e300, 10**5000, "1", True, None]
 NO_FLAGS = ["no", 1, None]
 WRONG = {
     ("doctor", "timeout"): NO_SECONDS,
+    ("doctor", "consumer"): [0, 5, b"1", True, "", "a\0b", "no-such-container-anywhere"],
     ("doctor", "user"): [0, b"root", "no-such-user", "a\0b", "9" * 5000],
     ("generate", "force"): NO_FLAGS,
     ("generate", "target"): [5, None, "vm", ["container"], {}],

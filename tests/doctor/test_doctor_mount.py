@@ -175,6 +175,33 @@ def test_no_mount_at_the_path(doctor, folder):
     assert "link-counts" not in found
 
 
+def test_a_folder_that_was_removed(doctor, folder: Path):
+    """A container has it by a bind; the one that was made anew at its path is another."""
+    here, there = folder / "bound", folder / "parent"
+    here.mkdir()
+    (there / "dfs").mkdir(parents=True)
+    with mounts.bound(there, here):
+        (there / "dfs").rmdir()
+        there.rmdir()
+        (there / "dfs").mkdir(parents=True)
+        code, found = doctor(here)
+        assert (code, found["path-mount"]["level"]) == (1, "FAIL")
+        assert f"bound at {here} was removed" in found["path-mount"]["message"]
+        assert "in a container, restart that" in found["path-mount"]["remedy"]
+        outcome = nlinkshim("doctor", here / "dfs")
+        assert outcome.code == 2 and one_clear_line(outcome)
+        assert f"does not exist; the folder that is bound at {here} was removed" in outcome.err
+
+
+def test_a_working_directory_that_was_removed(folder: Path):
+    script = 'mkdir -p "$0" && cd "$0" && rmdir "$0" && exec "$@"'
+    for command in ("doctor", "verify", "audit"):
+        words = [sys.executable, "-m", "nlinkshim", command, "."]
+        done = processes.run(["sh", "-c", script, str(folder / "gone"), *words], check=False)
+        assert done.returncode == 2 and done.stderr.count("\n") == 1, done.stderr
+        assert "the working directory was removed; change to another" in done.stderr
+
+
 def test_the_folder_above(doctor, mount_gofuse, folder):
     with mount_gofuse("dfs") as mount:
         _, found = doctor(folder)

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import shutil
 from collections.abc import Callable, Iterator
 from contextlib import AbstractContextManager
 from functools import partial
@@ -26,6 +27,25 @@ def image(store: images.Store) -> Iterator[images.Builder]:
     images.import_debian(store)
     with images.builder(store) as builder:
         yield builder
+
+
+@pytest.fixture(scope="session")
+def gofuse_image(store: images.Store, gofuse_program: Path) -> str:
+    """The image of a FUSE server: go-fuse, and the libraries that it needs."""
+    name = "localhost/nlinkshim-test-gofuse:1"
+    context = store.folder / "gofuse"
+    for file, place in {
+        gofuse_program: "gofuse",
+        Path("/lib64/ld-linux-x86-64.so.2"): "lib64/ld-linux-x86-64.so.2",
+        Path("/lib/x86_64-linux-gnu/libc.so.6"): "lib/x86_64-linux-gnu/libc.so.6",
+    }.items():
+        (context / place).parent.mkdir(parents=True, exist_ok=True)
+        shutil.copy(file, context / place)
+    (context / "Containerfile").write_text(
+        "FROM scratch\nCOPY gofuse /gofuse\nCOPY lib64 /lib64\nCOPY lib /lib\n"
+    )
+    store.run("buildah", "bud", "--tag", name, context, timeout=120)
+    return name
 
 
 @pytest.fixture

@@ -7,6 +7,7 @@ from collections.abc import Iterator, Mapping
 from functools import cache
 from typing import Any
 
+from nlinkshim.engines.generate.consumers import KINDS, OF_SAMBA
 from nlinkshim.engines.generate.files import TARGETS, render
 from nlinkshim.engines.generate.model import Model
 from nlinkshim.engines.generate.settings import Settings
@@ -17,7 +18,12 @@ BASES: dict[str, dict[str, Any]] = {
     "alpine": {"base": "docker.io/library/alpine:3.20"},
     "own": {"base": "registry.example/samba:4", "base_kind": "own"},
 }
-CONSUMERS: dict[str, dict[str, Any]] = {"csi": {"consumer": "csi"}, "daemonset": {"consumer": "daemonset"}}
+CONSUMERS: dict[str, dict[str, Any]] = {
+    "csi": {"consumer": "csi"},
+    "daemonset": {"consumer": "daemonset"},
+    "direct": {"consumer": "direct"},
+    "mixed": {"consumer": "mixed", "server_host": "nas-1.example"},
+}
 WHO: dict[str, dict[str, Any]] = {
     "users": {"users": ["media", "backup=1010"]},
     "guest": {"guest": True, "users": [], "encryption": "off"},
@@ -40,6 +46,13 @@ REST: dict[str, dict[str, Any]] = {
         "service_address": "192.168.1.20",
         "port": 4450,
         "node_selector": ["kubernetes.io/hostname=node1"],
+        "prefer_node": ["kubernetes.io/hostname=node1"],
+        "tolerations": ["example.org/spare=yes:NoSchedule", "node-role.kubernetes.io/control-plane"],
+        "toleration_seconds": 0,
+        "priority_class": "system-cluster-critical",
+        "startup_period": 3,
+        "readiness_period": 30,
+        "liveness_period": 60,
         "client_cidrs": ["192.168.1.0/24", "fd00::/8"],
     },
 }
@@ -53,7 +66,15 @@ def combinations() -> Iterator[tuple[str, str, Model]]:
             keys: dict[str, Any] = {}
             for row, name in zip(rows, names, strict=True):
                 keys |= row[name]
-            yield "-".join((target, *names)), target, Model.of(Settings.of(keys))
+            if target != "compose":
+                keys.pop("server_host", None)
+            if not KINDS[keys["consumer"]].samba:
+                if target == "container" or names[3] != "users":  # no Samba, so no users
+                    continue
+                keys = {key: value for key, value in keys.items() if key not in OF_SAMBA}
+            model = Model.of(Settings.of(keys))
+            model.refuse_for(target)
+            yield "-".join((target, *names)), target, model
 
 
 @cache

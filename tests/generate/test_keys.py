@@ -34,6 +34,12 @@ REFUSED = {
     "base": ["", "Debian", "debian:bookworm slim", "debian\nRUN id", "debian:", "-debian"],
     "server_command": ["", "a\nb", "\x1b[31m"],
     "node_selector": ["hostname", "a=b c", "=b"],
+    "prefer_node": ["node1", "a=b c", "..=a"],
+    "tolerations": [
+        "", "a b", "=x", "key:Never", "key=a=b", "key:NoExecute:10", "a/b/c",
+        "node.kubernetes.io/unreachable", "node.kubernetes.io/not-ready:NoExecute",
+    ],
+    "priority_class": ["High", "a_b", "-a", "a" * 254],
     "client_cidrs": ["192.168.1.1/24", "any", ""],
     "service_address": ["example.org", "1.2.3"],
     "registry": ["https://x", "a b", "/a"],
@@ -116,6 +122,11 @@ def test_the_path_of_a_mount_is_all_that_must_be_told(mount_path: str, consumer:
         ("users", [1]),
         ("tag", 1),
         ("port", 0),
+        ("toleration_seconds", -1),
+        ("toleration_seconds", "10"),
+        ("startup_period", 0),
+        ("readiness_period", 301),
+        ("liveness_period", 0),
     ],
 )
 def test_the_wrong_type_is_refused(key: str, value: object) -> None:

@@ -40,7 +40,18 @@ ROWS: list[dict[str, dict[str, Any]]] = [
             "node_selector": ["kubernetes.io/hostname=node1", "a/b="],
         },
     },
-    {"ro": {}, "rw": {"writable": True, "client_cidrs": []}},
+    {
+        "ro": {},
+        "rw": {
+            "writable": True,
+            "client_cidrs": [],
+            "tolerations": ["example.org/gpu=yes:NoSchedule", "spare:NoExecute", "any", "empty="],
+            "toleration_seconds": 0,
+            "prefer_node": ["kubernetes.io/hostname=node2", "disk="],
+            "priority_class": "system-cluster-critical",
+            "startup_period": 7,
+        },
+    },
     {
         "whole": {},
         "part": {
@@ -109,9 +120,46 @@ def test_every_combination_is_sound(name: str):
         command = server.spec["containers"][0]["command"]
         assert [word.replace("$$", "$") for word in command] == list(given.server_command)
         assert not any(re.search(r"(?<!\$)(\$\$)*\$(?!\$)", word) for word in command)
+    assert server.spec.get("priorityClassName", "") == given.priority_class
+    for pod in found.pods:
+        tolerated = [
+            taint_of(one) for one in pod.spec.get("tolerations", []) if "tolerationSeconds" not in one
+        ]
+        assert tolerated == list(given.tolerations), pod.owner
     (policy,) = found.of("NetworkPolicy")
     allowed = [b["ipBlock"]["cidr"] for rule in policy["spec"]["ingress"] for b in rule["from"]]
     assert allowed == list(given.client_cidrs)
+
+
+def taint_of(toleration: dict[str, Any]) -> str:
+    """A toleration as the taint that it is for."""
+    value = f"={toleration['value']}" if toleration["operator"] == "Equal" else ""
+    return toleration["key"] + value + (f":{toleration['effect']}" if "effect" in toleration else "")
+
+
+@pytest.mark.parametrize("mount_wait", [1, 60, 3600])
+@pytest.mark.parametrize("period", [1, 7, 300])
+def test_the_server_is_given_the_time_that_it_takes_itself(mount_wait: int, period: int):
+    """Its entrypoint waits for the mount and tells why it ends: no probe may end it before."""
+    model = Model.of(Settings.of({"mount_wait": mount_wait, "startup_period": period}))
+    manifest = next(yaml.safe_load_all(texts(model)["server.yaml"]))
+    probe = manifest["spec"]["template"]["spec"]["containers"][0]["startupProbe"]
+    given = probe["periodSeconds"] * probe["failureThreshold"]
+    assert probe["periodSeconds"] == period
+    assert mount_wait + 30 <= given <= mount_wait + 30 + period
+
+
+def test_a_dead_node_is_left_after_the_seconds_that_were_given():
+    found = load("csi-inside-no-server-user-rw-whole")
+    (server,) = found.selected(found.of("Service")[0]["spec"]["selector"])
+    dead = {"operator": "Exists", "effect": "NoExecute", "tolerationSeconds": 0}
+    for key in ("node.kubernetes.io/not-ready", "node.kubernetes.io/unreachable"):
+        assert {"key": key, **dead} in server.spec["tolerations"]
+    (preferred,) = server.spec["affinity"]["nodeAffinity"]["preferredDuringSchedulingIgnoredDuringExecution"]
+    assert [(one["key"], one["values"]) for one in preferred["preference"]["matchExpressions"]] == [
+        ("kubernetes.io/hostname", ["node2"]),
+        ("disk", [""]),
+    ]
 
 
 @pytest.mark.parametrize("name", COMBINATIONS)
@@ -162,6 +210,45 @@ def test_kustomize(name: str, folder: Path):
     assert set(kustomization["resources"]) | {"kustomization.yaml", "verify.yaml"} == {
         p.name for p in folder.iterdir()
     }
+
+
+SERVED = "daemonset-balanced-server-users-rw-part"
+
+
+def with_patches(text: str, commented: re.Pattern[str]) -> str:
+    """The file that is begun for the user, with its example uncommented."""
+    begin = commented.search(text)
+    assert begin
+    lines = text[begin.start() :].splitlines()
+    example = [line.removeprefix("#").removeprefix(" ") for line in lines if line.startswith("#")]
+    return text[: begin.start()] + "\n".join(example) + "\n"
+
+
+@pytest.mark.parametrize("name", [SERVED, "csi-inside-no-server-user-ro-whole"])
+def test_the_overlay_is_laid_over_the_manifests(name: str, folder: Path):
+    """As it is begun it changes nothing; its example changes the Deployment, which stays sound."""
+    for path, file in render("kubernetes", COMBINATIONS[name]).items():
+        if path.parts[0] in ("kubernetes", "overlay"):
+            (folder / path).parent.mkdir(exist_ok=True)
+            (folder / path).write_bytes(file.content)
+    kustomize = [str(BIN / "kubectl"), "kustomize"]
+    plain = processes.run([*kustomize, str(folder / "kubernetes")], timeout=60).stdout
+    done = processes.run([*kustomize, str(folder / "overlay")], timeout=60)
+    assert (done.stdout, done.stderr) == (plain, "")
+    own = folder / "overlay/kustomization.yaml"
+    own.write_text(with_patches(own.read_text(), re.compile(r"^# patches:", re.MULTILINE)))
+    patched = processes.run([*kustomize, str(folder / "overlay")], timeout=60)
+    assert patched.stderr == ""
+    found = Manifests.read([patched.stdout])
+    (server,) = found.selected(found.of("Service")[0]["spec"]["selector"])
+    if name == SERVED:
+        fuse = next(one for one in server.spec["containers"] if one["name"] == "fuse")
+        assert fuse["env"] == [{"name": "TZ", "value": "Europe/Berlin"}]
+        assert fuse["image"] == COMBINATIONS[name].settings.server_image
+        assert {"cache", "config", "fuse", "state"} <= {volume["name"] for volume in server.spec["volumes"]}
+    else:
+        assert server.spec["terminationGracePeriodSeconds"] == 60
+    assert list(manifests.schema(found)) == []
 
 
 def test_the_commands_for_the_secrets_are_those_that_are_referred_to():

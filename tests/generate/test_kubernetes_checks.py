@@ -198,6 +198,22 @@ BROKEN: dict[str, tuple[str, Callable[[Manifests], None], str]] = {
         mounter(lambda pod: pod["containers"][0]["volumeMounts"][0].update(mountPath="/mnt")),
         "elsewhere than the node",
     ),
+    "seconds without an end": (
+        CSI,
+        server(lambda pod: pod["tolerations"][0].update(effect="NoSchedule")),
+        "nobody is driven out",
+    ),
+    "a dead node": (CSI, server(lambda pod: pod["tolerations"].pop()), "how long it tolerates"),
+    "a value of anything": (
+        CSI,
+        server(lambda pod: pod["tolerations"][0].update(value="a")),
+        "says Exists and a value",
+    ),
+    "effect": (
+        CSI,
+        server(lambda pod: pod["tolerations"][0].update(effect="NoExec")),
+        "'NoExec'",
+    ),
     "affinity": (
         CSI,
         on(

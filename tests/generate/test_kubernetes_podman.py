@@ -14,7 +14,6 @@ from __future__ import annotations
 import contextlib
 import json
 import os
-import shutil
 import signal
 import time
 from collections.abc import Iterator
@@ -32,8 +31,6 @@ from nlinkshim import generate
 from nlinkshim.engines.generate.settings import Settings
 
 pytestmark = pytest.mark.timeout(300)  # the first test builds the images
-
-SERVER = "localhost/nlinkshim-test-gofuse:1"
 
 
 def playable(manifest: dict[str, Any], secrets: Path) -> str:
@@ -82,7 +79,7 @@ class Pod:
 
 
 @pytest.fixture(scope="module")
-def pod(image: images.Builder, gofuse_program: Path) -> Iterator[Pod]:
+def pod(image: images.Builder, gofuse_image: str) -> Iterator[Pod]:
     """The pod of a generated Deployment, with go-fuse as its FUSE server."""
     require("catatonit")
     store, name = image.store, "nlkube"
@@ -95,24 +92,12 @@ def pod(image: images.Builder, gofuse_program: Path) -> Iterator[Pod]:
         "mount_wait": 20,
         "container_port": image.port,
         "wheels": str(images.wheels()),
-        "server_image": SERVER,
+        "server_image": gofuse_image,
         "server_command": ["/gofuse", "--attr-timeout=0s", "--entry-timeout=0s", str(mount)],
         "sentinel": "readme.txt",
     }
     generate("kubernetes", out, settings=Settings.of(settings))
     store.run(out / "build", "--layers", timeout=600, ENGINE="buildah", IMAGES="smbd mounter")
-    context = store.folder / "gofuse"
-    for file, place in {
-        gofuse_program: "gofuse",
-        Path("/lib64/ld-linux-x86-64.so.2"): "lib64/ld-linux-x86-64.so.2",
-        Path("/lib/x86_64-linux-gnu/libc.so.6"): "lib/x86_64-linux-gnu/libc.so.6",
-    }.items():
-        (context / place).parent.mkdir(parents=True, exist_ok=True)
-        shutil.copy(file, context / place)
-    (context / "Containerfile").write_text(
-        "FROM scratch\nCOPY gofuse /gofuse\nCOPY lib64 /lib64\nCOPY lib /lib\n"
-    )
-    store.run("buildah", "bud", "--tag", SERVER, context, timeout=120)
     secrets = store.folder / "secrets"
     secrets.mkdir()
     (secrets / "media").write_text(images.PASSWORD)

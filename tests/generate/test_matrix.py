@@ -53,12 +53,13 @@ def test_shellcheck(written: Path) -> None:
 
 def test_yamllint(written: Path) -> None:
     settings = "{extends: default, rules: {line-length: {max: 120}}}"
-    clean(BIN / "yamllint", "--strict", "-d", settings, *files(written, "*.yaml", "kubernetes/*.yaml"))
+    names = ("*.yaml", "kubernetes/*.yaml", "overlay/*.yaml")
+    clean(BIN / "yamllint", "--strict", "-d", settings, *files(written, *names))
 
 
 def test_the_compose_schema(written: Path) -> None:
     checker = [BIN / "check-jsonschema", "--builtin-schema", "vendor.compose-spec"]
-    clean(*checker, *files(written, "compose.yaml"))
+    clean(*checker, *files(written, "compose.yaml", "compose.override.yaml"))
 
 
 def test_compose_starts_nobody_on_an_empty_folder() -> None:

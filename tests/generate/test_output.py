@@ -117,6 +117,37 @@ def test_files_of_other_settings_are_left_behind_only_without_force(out: Path) -
     assert mine.exists()
 
 
+OWN = {"compose": "compose.override.yaml", "kubernetes": "overlay/kustomization.yaml"}
+
+
+@pytest.mark.parametrize("target", OWN)
+def test_what_is_the_users_is_begun_and_then_left_alone(target: str, folder: Path) -> None:
+    own = folder / OWN[target]
+    package.generate(target, folder)
+    begun = own.read_text()
+    own.write_text("mine: {}\n")
+    beside = own.with_name("mine.yaml")
+    beside.write_text("mine\n")
+    assert package.check_generated(target, folder) == []
+    assert OWN[target] not in package.generate(target, folder)
+    changed = Settings.of({"shares": ["films"], "server_image": "dfs:1"})
+    assert OWN[target] not in package.generate(target, folder, settings=changed, force=True)
+    package.generate("container", folder, force=True)
+    assert (own.read_text(), beside.read_text()) == ("mine: {}\n", "mine\n")
+    own.unlink()
+    package.generate(target, folder, force=True)
+    assert own.read_text() == begun
+
+
+def test_a_link_of_the_users_is_not_followed(folder: Path) -> None:
+    elsewhere = folder / "elsewhere"
+    out = folder / "out"
+    out.mkdir()
+    (out / "compose.override.yaml").symlink_to(elsewhere)
+    package.generate("compose", out, force=True)
+    assert not elsewhere.exists()
+
+
 def test_another_generated_folder_inside_is_left_alone(out: Path):
     package.generate("container", out / "inner")
     before = snapshot(out / "inner")

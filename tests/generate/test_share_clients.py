@@ -54,6 +54,6 @@ def test_many_clients_of_the_same_files(
 @pytest.mark.parametrize("mode", ["0700", "0755", "1777"])
 def test_a_state_folder_of_any_mode(mode: str, every_release, release_dfs, tell) -> None:
     """A runtime may give a tmpfs to root alone."""
-    with release_dfs(), every_release("4.17").serving(state_mode=mode) as server:
+    with release_dfs(), every_release("4.17").serving(state=f"mode={mode}") as server:
         assert storm(server.port, "dfs", FILES, clients=4, rounds=30) == []
         assert complaints(server) == []

@@ -30,6 +30,8 @@ ENUMS = {
     "medium": {"", "Memory"},
     "policyTypes": {"Ingress", "Egress"},
     "accessModes": {"ReadWriteOnce", "ReadOnlyMany", "ReadWriteMany", "ReadWriteOncePod"},
+    "effect": {"NoSchedule", "PreferNoSchedule", "NoExecute"},
+    "operator": {"Exists", "Equal", "In"},
     "drop": {"ALL"},
     "add": {"SETUID", "SETGID"},
     "pod-security.kubernetes.io/enforce": {"privileged", "baseline", "restricted"},
@@ -262,6 +264,10 @@ def _secrets(manifests: Manifests) -> Iterator[tuple[str, Object]]:
 
 def network(manifests: Manifests) -> Iterator[str]:
     """The Service and the NetworkPolicy are about the server and its port."""
+    if not _serves(manifests):
+        yield from (f"{name_of(one)}: nobody serves" for one in manifests.of("Service"))
+        yield from (f"{name_of(one)}: nobody serves" for one in manifests.of("NetworkPolicy"))
+        return
     (service,), (policy,) = manifests.of("Service"), manifests.of("NetworkPolicy")
     (port,) = service["spec"]["ports"]
     for what, labels, number in (
@@ -285,6 +291,9 @@ def network(manifests: Manifests) -> Iterator[str]:
 
 def clients(manifests: Manifests) -> Iterator[str]:
     """They ask for the Service, at its port."""
+    if not _serves(manifests):
+        yield from (f"{where}: nobody serves" for where, _, _ in mounts_of_the_share(manifests))
+        return
     (service,) = manifests.of("Service")
     host = f"{service['metadata']['name']}.{service['metadata']['namespace']}.svc.cluster.local"
     port = service["spec"]["ports"][0]["port"]
@@ -294,6 +303,10 @@ def clients(manifests: Manifests) -> Iterator[str]:
         asked = [option for option in options if option.startswith("port=")]
         if asked != ([] if port == 445 else [f"port={port}"]):
             yield f"{where}: asks at {asked or 445}, the Service listens at {port}"
+
+
+def _serves(manifests: Manifests) -> bool:
+    return any(container.get("ports") for pod in manifests.pods for container in pod.containers)
 
 
 def _has_port(pod: Pod, wanted: object) -> bool:
@@ -316,6 +329,21 @@ def mounts_of_the_share(manifests: Manifests) -> Iterator[tuple[str, str, list[s
                 yield pod.owner, command[3], command[4:]
 
 
+def scheduling(manifests: Manifests) -> Iterator[str]:
+    """What the API server refuses of tolerations; and where the server stays for ever on a dead node."""
+    for pod in manifests.pods:
+        for one in pod.spec.get("tolerations", []):
+            if one["operator"] == "Exists" and "value" in one:
+                yield f"{pod.owner}: the toleration of {one['key']} says Exists and a value"
+            if "tolerationSeconds" in one and one.get("effect") != "NoExecute":
+                yield f"{pod.owner}: seconds for {one['key']}, of which nobody is driven out"
+    (service,) = manifests.of("Service")
+    for pod in manifests.selected(service["spec"]["selector"]):
+        limited = {one["key"] for one in pod.spec.get("tolerations", []) if "tolerationSeconds" in one}
+        for key in sorted({"node.kubernetes.io/not-ready", "node.kubernetes.io/unreachable"} - limited):
+            yield f"{pod.owner}: nobody says how long it tolerates {key}"
+
+
 def selectors(manifests: Manifests) -> Iterator[str]:
     for one in manifests.objects:
         wanted = one.get("spec", {}).get("selector", {}).get("matchLabels")
@@ -323,7 +351,7 @@ def selectors(manifests: Manifests) -> Iterator[str]:
             owners = [pod.owner for pod in manifests.selected(wanted)]
             if owners != [name_of(one)]:
                 yield f"{name_of(one)}: its selector matches the pods of {owners}"
-    servers = manifests.selected(manifests.of("Service")[0]["spec"]["selector"])
+    servers = [pod for pod in manifests.pods if pod.labels.get("app.kubernetes.io/component") == "server"]
     for pod in manifests.pods:
         rules = pod.spec.get("affinity", {}).get("podAffinity", {})
         for rule in rules.get("requiredDuringSchedulingIgnoredDuringExecution", []):
@@ -358,6 +386,7 @@ CHECKS = (
     credentials,
     network,
     clients,
+    scheduling,
     selectors,
     paths,
 )

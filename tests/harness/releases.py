@@ -39,12 +39,12 @@ IMAGE = """\
 mount --bind /proc "$1/proc"
 exec chroot "$1" /bin/sh -c "$2"
 """
-# $1 the root, $2 the mount's parent here and $3 there, $4 the secrets, $5 the mode of the state's tmpfs
+# $1 the root, $2 the mount's parent here and $3 there, $4 the secrets, $5 options of the state's tmpfs
 SERVE = f"""\
 set -e
 mount -t proc proc "$1/proc"
 mount --rbind /dev "$1/dev"
-mount -t tmpfs -o "mode=$5,nosuid,nodev,noexec,size=64m" none "$1{inside.STATE}"
+mount -t tmpfs -o "nosuid,nodev,noexec,mode=0755,size=64m,$5" none "$1{inside.STATE}"
 mount --bind "$4" "$1{inside.SECRETS}"
 mount --rbind "$2" "$1$3"
 cd "$1"
@@ -153,9 +153,9 @@ class Release:
             return processes.run(words, check=check)
 
     @contextlib.contextmanager
-    def started(self, state_mode: str = "0755") -> Iterator[Running]:
+    def started(self, state: str = "mode=0755") -> Iterator[Running]:
         log = self.folder / "log"
-        names = [self.parent, self.inner_parent, self.folder / "secrets", state_mode]
+        names = [self.parent, self.inner_parent, self.folder / "secrets", state]
         with self._root(writable=False) as root, log.open("w") as out:
             words = ["unshare", "--mount", "--pid", "--fork", "--kill-child", "--propagation", "slave"]
             process = processes.start(
@@ -168,8 +168,8 @@ class Release:
                 running.stop()
 
     @contextlib.contextmanager
-    def serving(self, state_mode: str = "0755") -> Iterator[Running]:
-        with self.started(state_mode) as running:
+    def serving(self, state: str = "mode=0755") -> Iterator[Running]:
+        with self.started(state) as running:
             processes.wait_until(running.serves, 15, "starting the server")
             yield running
 

@@ -20,6 +20,14 @@ from nlinkshim.engines.generate.model import Model
 from .network import TIED, Namespaces
 
 START = Path(__file__).with_name("container.sh")
+# The build's last step. $1 the layer, which takes its changes, $2 what is below it, $3 a folder beside both
+BUILD = """\
+mkdir "$3" "$3/work" "$3/root"
+mount -t overlay -o "lowerdir=$2,upperdir=$1,workdir=$3/work" overlay "$3/root"
+mount --bind /proc "$3/root/proc"
+mount --rbind /dev "$3/root/dev"
+exec chroot "$3/root" /bin/sh -c '/usr/local/bin/samba-settings && /usr/local/bin/entrypoint --check-image'
+"""
 STAMP = Path(__file__).with_name("stamp.py")
 FOLDERS = (
     *("proc", "dev", "run/samba", "run/secrets/smb", "var/log", "tmp"),
@@ -51,7 +59,7 @@ def make_image(model: Model, generated: Path, root: Path, layer: Path, shim: Pat
     for name in (*FOLDERS, image.mount_parent):
         (layer / name.lstrip("/")).mkdir(parents=True, exist_ok=True)
     shutil.copy(generated / "smb.conf", layer / "etc/samba/smb.conf")
-    for name in ("entrypoint", "healthcheck"):
+    for name in ("entrypoint", "healthcheck", "samba-settings"):
         shutil.copy(generated / name, layer / "usr/local/bin")
         (layer / "usr/local/bin" / name).chmod(0o755)
     shutil.copy(shim, layer / "usr/local/lib/nlinkshim.so")
@@ -64,6 +72,11 @@ def make_image(model: Model, generated: Path, root: Path, layer: Path, shim: Pat
     # engines make it; smbd looks for a folder's device in it
     (layer / "etc/mtab").symlink_to("/proc/mounts")
     (layer / "var/log/samba").symlink_to("/run/samba/log")
+    work = layer.with_suffix(".build")
+    processes.run(
+        ["unshare", "--mount", "sh", "-ec", BUILD, "-", *map(str, (layer, root, work))],
+        env={"PATH": "/usr/sbin:/usr/bin:/sbin:/bin"},
+    )
     return image
 
 

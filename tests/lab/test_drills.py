@@ -57,7 +57,8 @@ class Drill:
 
         Two things no guard can close, each one listing a client. `died`: when a FUSE server did; smbd answers
         the listing that it is at with success, and what it had. And the kernel's client may answer a listing
-        with success and nothing when its connection is `cut` under it, by default at `back`.
+        with success and nothing when its connection is `cut` under it, by default at `back`: by a race in its
+        reconnect, whatever cuts (docs/drills.md).
         """
         lab = self.lab
         recovered = lab.wait_until_good(back, limit + outages.INTERVAL * 2)

@@ -15,7 +15,7 @@ from harness.preload import Shim, bare
 import nlinkshim as package
 from nlinkshim.child import Child, DiedError, HungError
 from nlinkshim.errors import NotLoadedError, UsageError
-from nlinkshim.shim.handshake import loader_complaint, prove_loading
+from nlinkshim.shim.handshake import HiddenError, loader_complaint, prove_loading
 
 MS_NOEXEC = 8
 KEEPER = """
@@ -26,6 +26,20 @@ KEEPER = """
 int fstat64(int fd, void *st) { return (int)syscall(SYS_newfstatat, fd, "", st, AT_EMPTY_PATH); }
 int fstat(int fd, void *st) { return fstat64(fd, st); }
 """
+# As libumockdev-preload: all calls go to libc's own handle, whatever is loaded besides.
+HIDER = """
+#define _GNU_SOURCE
+#include <dlfcn.h>
+static void *libc(const char *name) { return dlsym(dlopen("libc.so.6", RTLD_LAZY), name); }
+#define HIDE(name, parameters, arguments) \
+    int name parameters { int (*real) parameters = libc(#name); return real arguments; }
+HIDE(stat, (const char *p, void *s), (p, s))
+HIDE(lstat, (const char *p, void *s), (p, s))
+HIDE(fstat, (int fd, void *s), (fd, s))
+HIDE(fstatat, (int fd, const char *p, void *s, int flags), (fd, p, s, flags))
+HIDE(statx, (int fd, const char *p, int flags, unsigned mask, void *s), (fd, p, flags, mask, s))
+"""
+ENTRY_POINTS = ("stat", "lstat", "fstat", "fstatat", "statx")
 
 
 def refusal(shim: Path, **options) -> str:
@@ -110,6 +124,60 @@ def test_calls_that_do_not_reach_it(compile_c, shim: Shim):
         prove_loading(shim.path, {**bare(), "LD_PRELOAD": str(keeper)})
 
 
+@pytest.fixture(scope="module")
+def hider(shop):
+    """hider("stat"): a library that keeps these calls from the shim, or all of them."""
+
+    def build(*names: str) -> Path:
+        source = "\n".join(
+            line
+            for line in HIDER.splitlines()
+            if not names or not line.startswith("HIDE(") or line[5:].split(",")[0] in names
+        )
+        library = shop / f"hider-{'-'.join(names)}.so"
+        text = library.with_suffix(".c")
+        text.write_text(source)
+        processes.run(["gcc", "-shared", "-fPIC", "-fno-builtin", "-o", str(library), str(text)])
+        return library
+
+    return build
+
+
+@pytest.mark.parametrize("name", ENTRY_POINTS)
+def test_each_call_is_looked_for(hider, shim: Shim, name):
+    """The library that keeps it is named."""
+    library = hider(name)
+    with pytest.raises(HiddenError, match=rf"do not reach it \({name}\): {library} in front of it"):
+        prove_loading(shim.path, {**bare(), "LD_PRELOAD": str(library)})
+    prove_loading(shim.path, {**bare(), "LD_PRELOAD": str(library)}, first=True)
+
+
+def test_run_puts_the_shim_in_front_of_what_hides_it(hider, shim: Shim, lying_mount):
+    library = hider()
+    command = ["sh", "-c", f"echo $LD_PRELOAD; exec stat -c %h {lying_mount.path}"]
+    outcome = nlinkshim("run", "--", *command, env={"LD_PRELOAD": f"libm.so.6:{library}"})
+    assert outcome.out.splitlines() == [f"{shim.path} libm.so.6 {library}", "2"]
+    (line,) = outcome.err.splitlines()
+    assert f"{library} in front of it in LD_PRELOAD keeps them; so the shim is put first" in line
+
+
+def test_run_tells_what_the_loader_leaves_out(folder):
+    """What is not there, and a path that a space parts."""
+    entries = f"/no/such.so:{folder}/with space.so"
+    outcome = nlinkshim("run", "--", "echo", "started", env={"LD_PRELOAD": entries})
+    assert (outcome.code, outcome.out) == (0, "started\n")
+    told = [line for line in outcome.err.splitlines() if line.startswith("nlinkshim: run: LD_PRELOAD names")]
+    assert [line.split()[4].rstrip(",") for line in told] == ["/no/such.so", f"{folder}/with", "space.so"]
+    assert all("cannot open shared object file" in line for line in told)
+
+
+def test_run_with_a_copy_of_the_shim_in_front(folder, shim: Shim, lying_mount):
+    copy = shutil.copy(shim.path, folder / "copy.so")
+    command = ["stat", "-c", "%h", lying_mount.path]
+    outcome = nlinkshim("run", "--", *command, env={"LD_PRELOAD": str(copy)})
+    assert (outcome.code, outcome.out, outcome.err) == (0, "2\n", "")
+
+
 def test_a_path_that_cannot_be_preloaded(folder, shim: Shim):
     (folder / "with space").mkdir()
     with pytest.raises(UsageError, match="space"):
@@ -121,6 +189,7 @@ def test_run_refuses(folder, shim: Shim):
     old = old_version(shim, folder)
     outcome = nlinkshim("run", "--", "echo", "started", env={"LD_PRELOAD": str(old)})
     assert outcome.code == 4 and one_clear_line(outcome) and "0.0.9" in outcome.err
+    assert "take it out of LD_PRELOAD" in outcome.err
 
 
 def test_loader_complaint():

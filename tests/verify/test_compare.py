@@ -122,7 +122,14 @@ def forty_files(folder):
 
 def test_every_entry_point_is_compared(verify, failing, forty_files):
     code, mount = verify(
-        forty_files, "--every-entry-point", "--jobs", "1", "--sample", "1000", env=failing("in-turn")
+        "--plain",
+        forty_files,
+        "--every-entry-point",
+        "--jobs",
+        "1",
+        "--sample",
+        "1000",
+        env=failing("in-turn"),
     )
     assert (code, mount["verdict"]) == (1, "corrupting")
     assert {sample["entry_point"] for sample in mount["samples"]} == {entry.name for entry in ENTRY_POINTS}
@@ -144,7 +151,7 @@ def test_every_entry_point_is_compared(verify, failing, forty_files):
 )
 def test_how_many_are_looked_at_closely(verify, failing, forty_files, which, arguments, wrong):
     """The first 16 of the 41, and one in --sample; asked afresh or by all entry points, all if so told."""
-    _, mount = verify(forty_files, *arguments, env=failing(which))
+    _, mount = verify("--plain", forty_files, *arguments, env=failing(which))
     assert (mount["verdict"], mount["entries"], mount["wrong"]) == ("corrupting", 41, wrong)
 
 

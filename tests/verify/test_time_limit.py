@@ -18,7 +18,8 @@ def seen_in_walks(folder: Path, enough: int) -> int:
     one after the other until that is `enough`."""
     report = ffi.new("struct walk_report *")
     root, excludes = ffi.new("char[]", os.fsencode(folder)), ffi.new("char *[]", [ffi.NULL])
-    options = {"jobs": 1, "sample": 1, "every_entry_point": 1, "directory_nlink": 2, "excludes": excludes}
+    options = {"jobs": 1, "sample": 1, "every_entry_point": 1, "directory_nlink": 2}
+    options |= {"excludes": excludes, "local_types": excludes}  # none
     asked = ffi.new("struct walk_options *", options)
     most, deadline = 0, time.monotonic() + 30
     while most < enough and time.monotonic() < deadline:

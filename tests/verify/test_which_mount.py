@@ -25,6 +25,21 @@ def test_it_was_unmounted(verify, mount_gofuse):
     assert f"nothing is mounted at {mount.path}" in found["cause"]
 
 
+def test_a_folder_of_the_host_is_not_walked_to_say_so(verify, mount_gofuse, folder):
+    """What is mounted below it is named all the same; what is below that is not its own."""
+    for number in range(30):
+        (folder / f"{number}").mkdir()
+    (folder / "some/where").mkdir(parents=True)
+    with mount_gofuse("some/where/one", nlink="honest") as one, mount_gofuse(one / "movies"):
+        code, found = verify(folder)
+        every = nlinkshim("verify", "--format", "json", "--no-one-file-system", folder).document["mounts"]
+        walked = verify("--plain", folder)[1]
+    assert (code, found["verdict"], found["entries"]) == (3, "other-cause", 1)
+    assert found["mounts_below_paths"] == walked["mounts_below_paths"] == [str(one.path)]
+    assert walked["entries"] > 30
+    assert [mount["path"] for mount in every] == [str(folder), str(one.path), str(one / "movies")]
+
+
 @pytest.mark.parametrize("fstype", ["tmpfs", "proc", "sysfs"])
 def test_a_type_outside_the_scope_proves_nothing(verify, folder, fstype):
     require("root")

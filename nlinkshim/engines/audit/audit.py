@@ -6,6 +6,7 @@ import contextlib
 import errno
 import os
 import stat
+from pathlib import Path
 
 from nlinkshim import arguments
 from nlinkshim.elf.file import DamagedError, NotElfError, read_elf
@@ -15,13 +16,14 @@ from nlinkshim.engines.audit.kinds import finding
 from nlinkshim.engines.audit.loader import Libc, Loaded, choose_loader
 from nlinkshim.engines.audit.result import Finding, ProgramAudit
 from nlinkshim.engines.audit.rules import Privileges
-from nlinkshim.engines.audit.script import interpreter, look_up
-from nlinkshim.errors import IncompleteError, UsageError
+from nlinkshim.engines.audit.script import follow, look_up
+from nlinkshim.errors import IncompleteError, NotLoadedError, UsageError
 from nlinkshim.rootfs import RootFs
 from nlinkshim.shim.coverage import Shim, read_shim
 from nlinkshim.shim.preload import shim_path
 
-_MAX_SCRIPTS = 4  # as the kernel
+_MAX_PROGRAM = 1 << 26  # bytes looked at for a sanitizer
+_OF_SANITIZERS = (b"ASAN_OPTIONS\0", b"LSAN_OPTIONS\0", b"MSAN_OPTIONS\0", b"TSAN_OPTIONS\0")
 
 
 def audit(
@@ -67,7 +69,7 @@ def audit(
 
 
 def _locate(given: str, root: RootFs) -> str:
-    path = os.path.abspath(given) if root.is_this_machine else "/" + given.lstrip("/")
+    path = arguments.absolute("path", given) if root.is_this_machine else "/" + given.lstrip("/")
     if "/" not in given and not root.is_file(path):
         path = look_up(given, root) or path
     try:
@@ -94,7 +96,11 @@ class _Audit:
         self.findings: list[Finding] = []
 
     def look_at(self, path: str) -> None:
-        path = self.behind_scripts(path)
+        program = self.behind_scripts(path)
+        if program is not None:
+            self.look_at_program(program)
+
+    def look_at_program(self, path: str) -> None:
         try:
             with self.root.open_file(path) as file:
                 elf = read_elf(file, exports=True)
@@ -115,26 +121,21 @@ class _Audit:
         self.findings += rules.on_machine(path, elf.machine, self.shim, self.shim_is_chosen)
         self.look_at_closure(Loaded(path, elf))
 
-    def behind_scripts(self, path: str) -> str:
-        """The program that runs a script; `path` itself if it is none."""
-        for _ in range(_MAX_SCRIPTS):
-            try:
-                behind = interpreter(path, self.root)
-            except OSError:
-                return path
-            if behind is None:
-                return path
-            self.findings.append(
-                finding(
-                    "script",
-                    path,
-                    f"it is a script: what is audited is {behind}, which runs it; a preload is inherited by"
-                    " what it starts",
-                    "audit the programs that it starts",
-                )
-            )
-            path = behind
-        return path
+    def behind_scripts(self, path: str) -> str | None:
+        """The program that runs a script, None if there is none; `path` itself if it is no script."""
+        followed = follow(path, self.root, self.is_shim)
+        self.findings += followed.findings
+        for helper in followed.helpers:
+            self.findings += rules.on_privileges(helper, _privileges(self.root, helper))
+        return followed.program
+
+    def is_shim(self, path: str) -> bool:
+        """Whether an entry of LD_PRELOAD is a shim, whichever copy."""
+        try:
+            read_shim(Path(self.root.host(path)))
+        except (OSError, NotLoadedError):
+            return False
+        return True
 
     def look_at_closure(self, program: Loaded) -> None:
         self.objects = [program]
@@ -161,8 +162,21 @@ class _Audit:
         self.imports = stat_imports(self.objects)
         self.findings += rules.on_loader(program.path, interpreter_path, loader.libc)
         self.findings += rules.on_missing(closure.missing)
-        self.findings += rules.on_coverage(program, self.imports, self.shim)
+        self.findings += rules.on_unknown_folders(loader.unknown)
+        sanitized = self.has_sanitizer(program)
+        self.findings += rules.on_coverage(program, self.imports, self.shim, sanitized)
         self.findings += rules.on_objects(closure, loader.libc)
+        self.findings += rules.on_asan(closure, os.environ)
+
+    def has_sanitizer(self, program: Loaded) -> bool:
+        """Whether one is linked in statically: its exports do not tell, the name of its variable does."""
+        if not program.elf.exports & self.shim.covers:
+            return False
+        try:
+            content = self.root.read(program.path, _MAX_PROGRAM)
+        except OSError:
+            return False
+        return any(b"\0" + variable in content for variable in _OF_SANITIZERS)
 
 
 def _privileges(root: RootFs, path: str) -> Privileges:

@@ -23,6 +23,8 @@ _MAX_FOLDERS = 256  # in one search path
 _MAX_CONFIGURATION = 1 << 20  # bytes of one file
 _MAX_LOADER = 1 << 23  # bytes
 
+_PLATFORMS_OF_GLIBC = ("haswell", "xeon_phi")  # until 2.38; all others are the kernel's (AT_PLATFORM)
+
 _GLIBC_OWN = b"GLIBC_PRIVATE"  # the version of what glibc's loader defines for glibc alone
 
 
@@ -56,6 +58,7 @@ class Loader(Protocol):
     knows_sonames: bool  # whether a library in memory also answers to its DT_SONAME
     skips_foreign: bool  # whether the search goes on behind a library of another machine
     defaults: list[str]
+    unknown: list[tuple[str, str]]  # objects and texts of theirs that it cannot be told how to read
 
     def candidates(self, name: str, requester: Loaded) -> Iterator[Candidate]:
         """Places for a name in DT_NEEDED of `requester`, in the loader's order."""
@@ -88,6 +91,10 @@ def _substitute(text: str, values: dict[str, str]) -> str:
     return re.sub(r"\$(?:\{(ORIGIN|LIB|PLATFORM)\}|(ORIGIN|LIB|PLATFORM)(?![A-Za-z0-9_]))", value, text)
 
 
+def _has(token: str, text: str) -> bool:
+    return _substitute(text, {token: ""}) != text
+
+
 class Glibc:
     """RPATH of the chain (unless the asking object has a RUNPATH), RUNPATH of the asking object, the folders
     of ld.so.conf (by way of the cache, which ldconfig fills in this order), the default folders."""
@@ -101,6 +108,10 @@ class Glibc:
         self.machine = machine
         self.root = root
         self.defaults = _built_in_folders(content) or self._usual_folders()
+        self.lib = _built_in_lib(content)
+        own = [p for p in _PLATFORMS_OF_GLIBC if b"\0%b\0" % p.encode() in content]
+        self.platforms = [p for p in machine.platforms if p not in _PLATFORMS_OF_GLIBC or p in own]
+        self.unknown: list[tuple[str, str]] = []
         configured = self._configured("/etc/ld.so.conf", set())
         self.configured = [folder for folder in dict.fromkeys(configured) if root.is_folder(folder)]
         self._subfolders: dict[str, list[str]] = {}
@@ -110,7 +121,7 @@ class Glibc:
 
     def candidates(self, name: str, requester: Loaded) -> Iterator[Candidate]:
         if "/" in name:
-            yield from (Candidate(path) for path in self._expand(name, requester))
+            yield from self._expand(name, requester)
             return
         if requester.elf.runpath is None:
             for link in requester.chain():
@@ -128,22 +139,25 @@ class Glibc:
         """In the folders of a DT_RPATH or DT_RUNPATH. Relative ones depend on the working directory."""
         for entry in (search_path or "").split(":")[:_MAX_FOLDERS]:
             for folder in self._expand(entry.rstrip("/"), owner):
-                if folder.startswith("/"):
-                    yield from self._alternatives(folder, name)
-                    yield Candidate(f"{folder}/{name}")
+                if folder.path.startswith("/"):
+                    yield from self._alternatives(folder.path, name)
+                    yield Candidate(f"{folder.path}/{name}", folder.alternative)
 
-    def _expand(self, text: str, owner: Loaded) -> list[str]:
-        """`text` for each value of $LIB (how this glibc was built) and $PLATFORM (the processor)."""
-        if "$" not in text:
-            return [text]
-        origin = _origin(owner, self.root)
-        libs = [*(f"lib/{triplet}" for triplet in self.machine.triplets), self.machine.lib, "lib"]
-        expanded = (
-            _substitute(text, {"ORIGIN": origin, "LIB": lib, "PLATFORM": platform})
-            for lib in libs
-            for platform in self.machine.platforms or ("",)
-        )
-        return list(dict.fromkeys(expanded))
+    def _expand(self, text: str, owner: Loaded) -> list[Candidate]:
+        """`text` with its tokens replaced. $LIB is built into the loader; $PLATFORM depends on the processor,
+        and where a machine has none the loader drops the text, as this does what cannot be known."""
+        values = {"ORIGIN": _origin(owner, self.root)} if "$" in text else {}
+        if _has("LIB", text):
+            if self.lib is None:
+                self.unknown.append((owner.path, text))
+                return []
+            values["LIB"] = self.lib
+        if not _has("PLATFORM", text):
+            return [Candidate(_substitute(text, values))]
+        return [
+            Candidate(_substitute(text, {**values, "PLATFORM": platform}), alternative=True)
+            for platform in self.platforms
+        ]
 
     def _alternatives(self, folder: str, name: str) -> Iterator[Candidate]:
         if folder not in self._subfolders:
@@ -177,6 +191,13 @@ class Glibc:
                 yield line.partition("=")[0].rstrip("/")
 
 
+def _built_in_lib(loader: bytes) -> str | None:
+    """What $LIB stands for in a loader of glibc (DL_DST_LIB): lib64, lib, or as Debian has it
+    lib/x86_64-linux-gnu, a text of its own in the loader's data. None: it cannot be told."""
+    found = set(re.findall(rb"\0(lib(?:/[\w.-]+|x?[0-9]+)?)(?=\0)", loader))
+    return os.fsdecode(found.pop()) if len(found) == 1 else None
+
+
 def _built_in_folders(loader: bytes) -> list[str]:
     """glibc's default folders as they stand in the loader's data: in a row, each with a '/' at its end."""
     runs = re.findall(rb"\0((?:/[^\0-\x20:\x7f-\xff]+/\0)+)", loader)
@@ -191,6 +212,7 @@ class Musl:
     libc: Libc = "musl"
     knows_sonames = False
     skips_foreign = False
+    unknown: list[tuple[str, str]] = []  # noqa: RUF012  musl's has no token that is built in
 
     _RESERVED = re.compile(r"lib(c|pthread|rt|m|dl|util|xnet)\.")
     _DEFAULT = "/lib:/usr/local/lib:/usr/lib"

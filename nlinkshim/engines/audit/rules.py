@@ -128,8 +128,11 @@ def on_loader(path: str, interpreter: str, libc: Libc) -> Iterator[Finding]:
         )
 
 
-def on_coverage(program: Loaded, imports: Mapping[str, Sequence[str]], shim: Shim) -> Iterator[Finding]:
-    """Imports that the shim leaves to libc, and definitions that come before the shim's."""
+def on_coverage(
+    program: Loaded, imports: Mapping[str, Sequence[str]], shim: Shim, sanitized: bool
+) -> Iterator[Finding]:
+    """Imports that the shim leaves to libc, and definitions that come before the shim's. `sanitized`: the
+    program has a sanitizer's runtime in it, whose interceptors call the next of the name."""
     for name in uncovered(imports, shim.covers):
         for path in imports[name]:
             if program.elf.machine == shim.machine:
@@ -143,6 +146,14 @@ def on_coverage(program: Loaded, imports: Mapping[str, Sequence[str]], shim: Shi
                     "nlinkshim audit --shim FILE, with the shim of that wheel",
                 )
     for name in sorted(program.elf.exports & shim.covers):
+        if sanitized:
+            yield finding(
+                "defined-by-program",
+                program.path,
+                f"it exports a {name} of its own, a sanitizer's, which passes the call on to the shim",
+                harmless=True,
+            )
+            continue
         yield finding(
             "defined-by-program",
             program.path,
@@ -248,6 +259,39 @@ def _on_deep_binding(closure: Closure) -> Iterator[Finding]:
         for pattern, opened in _DEEP_BINDERS:
             if pattern.match(posixpath.basename(loaded.path)):
                 yield finding("deepbind", loaded.path, f"it opens with RTLD_DEEPBIND {opened}", harmless=True)
+
+
+_ASAN = re.compile(r"libasan\.so|libclang_rt\.asan\b")
+_ASAN_CONTENT = re.compile(r"\bverify_asan_link_order=(?:0|no|false)\b")
+
+
+def on_asan(closure: Closure, environment: Mapping[str, str]) -> Iterator[Finding]:
+    """Its runtime, as a library, wants to be the first one in the process (asan_linux.cpp,
+    AsanCheckDynamicRTPrereqs). Linked statically it does not look."""
+    first = re.split("[ :]", environment.get("LD_PRELOAD", ""))[0]
+    content = _ASAN_CONTENT.search(environment.get("ASAN_OPTIONS", "")) or _ASAN.match(
+        posixpath.basename(first)
+    )
+    for loaded in closure.objects:
+        if _ASAN.match(posixpath.basename(loaded.path)):
+            yield finding(
+                "asan",
+                loaded.path,
+                "it is AddressSanitizer's runtime, which ends the process if anything is preloaded before it"
+                " (ASan runtime does not come first in initial library list)",
+                "set ASAN_OPTIONS=verify_asan_link_order=0, here too; or preload this runtime first",
+                harmless=bool(content) or loaded.plug_in,
+            )
+
+
+def on_unknown_folders(unknown: Iterable[tuple[str, str]]) -> Iterator[Finding]:
+    for path, text in dict.fromkeys(unknown):
+        yield finding(
+            "unknown-folder",
+            path,
+            f"it looks for libraries in {text}, and its loader does not tell what $LIB is: what lies there"
+            " was not looked at",
+        )
 
 
 def on_missing(missing: Iterable[Missing]) -> Iterator[Finding]:

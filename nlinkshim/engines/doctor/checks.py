@@ -3,7 +3,17 @@ last."""
 
 from __future__ import annotations
 
-from nlinkshim.engines.doctor import emptiness, kernel, loading, mount, names, propagation, samba
+from nlinkshim.engines.doctor import (
+    confinement,
+    consumer,
+    emptiness,
+    kernel,
+    loading,
+    mount,
+    names,
+    propagation,
+    samba,
+)
 from nlinkshim.engines.doctor.result import Check
 
 CHECKS = (
@@ -17,6 +27,8 @@ CHECKS = (
     Check("cifs", kernel.cifs),
     Check("smbd", samba.smbd),
     Check("smbd-running", samba.smbd_running),
+    Check("apparmor", confinement.apparmor),
+    Check("selinux", confinement.selinux),
     Check("fuse-mounts", mount.fuse_mounts),
     Check("path-mount", mount.path_mount),
     Check("mount-alive", mount.mount_alive),
@@ -27,4 +39,5 @@ CHECKS = (
     Check("guard", emptiness.guard),
     Check("propagation-mount", propagation.of_mount),
     Check("propagation-parent", propagation.of_parent),
+    Check("consumer", consumer.reached),
 )

@@ -14,6 +14,7 @@ from nlinkshim.mounts.table import Mount, mount_of, mount_with_id, read_mounts
 
 if TYPE_CHECKING:
     from nlinkshim.engines.doctor.beneath import Beneath
+    from nlinkshim.engines.doctor.container import Consumer
     from nlinkshim.engines.verify.result import MountResult
 
 VERIFIED = 1000  # entries looked at for link counts
@@ -27,6 +28,7 @@ class Context:
     path: str | None
     timeout: float
     user: int | None = None
+    consumer: Consumer | None = None  # who asks for the mount
 
     @cached_property
     def mounts(self) -> list[Mount]:

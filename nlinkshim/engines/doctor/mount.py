@@ -44,7 +44,9 @@ def path_mount(context: Context) -> Iterator[Answer]:
         m.path for m in context.mounts if m.is_fuse and m.path.startswith(context.real_path.rstrip("/") + "/")
     ]
     at = context.real_path == mount.path
-    if mount.is_fuse:
+    if mount.is_removed:
+        yield _ill(context.path, illness.of_removed(mount))
+    elif mount.is_fuse:
         flags = [flag for flag in REMARKABLE if flag in mount.options]
         note = f", {','.join(flags)} (no hindrance to serving)" if flags else ""
         yield passed(context.path, f"it is on the {mount.fstype} mount at {mount.path}{note}")

@@ -15,11 +15,13 @@ HEAD = 3  # a generated file says so in one of its first lines
 def differences(folder: Path, files: Mapping[PurePosixPath, Rendered]) -> list[str]:
     """One line for each file of `folder` that is missing, is other than it should be, or was left behind.
 
-    What the user keeps beside them is no difference.
+    What the user keeps beside them is no difference, nor is a file that is theirs once it is there.
     """
     lines = []
     for name, wanted in files.items():
         path = folder / name
+        if wanted.kept:
+            continue
         if not path.exists():
             lines.append(f"{name}: missing")
         elif not path.is_file() or path.read_bytes() != wanted.content:
@@ -29,8 +31,10 @@ def differences(folder: Path, files: Mapping[PurePosixPath, Rendered]) -> list[s
     return lines + [f"{path.relative_to(folder)}: left from an earlier run" for path in _left(folder, files)]
 
 
-def write(folder: Path, files: Mapping[PurePosixPath, Rendered], *, force: bool = False) -> None:
-    """Write all files, or none.
+def write(
+    folder: Path, files: Mapping[PurePosixPath, Rendered], *, force: bool = False
+) -> list[PurePosixPath]:
+    """Write all files, or none; the user's own only where they are not there. Returns what it wrote.
 
     `force` replaces those that are there and other, and removes what an earlier run left.
 
@@ -38,6 +42,7 @@ def write(folder: Path, files: Mapping[PurePosixPath, Rendered], *, force: bool 
         UsageError: a file is there and other, and `force` was not given; or something stands in the way.
         OSError: a file cannot be written.
     """
+    files = {name: wanted for name, wanted in files.items() if not (wanted.kept and _is_there(folder / name))}
     for name, wanted in files.items():
         path = folder / name
         if path.is_dir() or any(above.exists() and not above.is_dir() for above in path.parents):
@@ -58,6 +63,7 @@ def write(folder: Path, files: Mapping[PurePosixPath, Rendered], *, force: bool 
     if force:
         for path in _left(folder, files):
             path.unlink()
+    return list(files)
 
 
 def _left(folder: Path, files: Mapping[PurePosixPath, Rendered]) -> list[Path]:
@@ -65,8 +71,17 @@ def _left(folder: Path, files: Mapping[PurePosixPath, Rendered]) -> list[Path]:
 
     Only where we write such: a folder of the user's may hold another output of ours.
     """
-    others = [folder / source.path for source in SOURCES if PurePosixPath(source.path) not in files]
+    others = [
+        folder / source.path
+        for source in SOURCES
+        if PurePosixPath(source.path) not in files and not source.kept
+    ]
     return [path for path in others if path.is_file() and not path.is_symlink() and _generated(path)]
+
+
+def _is_there(path: Path) -> bool:
+    """Whatever it is: a link to a file that is elsewhere, too."""
+    return path.exists() or path.is_symlink()
 
 
 def _generated(path: Path) -> bool:

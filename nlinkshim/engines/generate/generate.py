@@ -24,8 +24,9 @@ def generate(
     """Write the files of `target` ("container", "compose" or "kubernetes") into the folder `out`, and return
     their paths below it.
 
-    The output is the same for the same settings and version. `force` overwrites files that differ, and
-    removes those that an earlier run left.
+    The output is the same for the same settings and version. `force` overwrites files that differ, but not
+    those that are the user's once they are there (overlay/, compose.override.yaml), and removes those that an
+    earlier run left.
 
     Raises:
         UsageError: an unknown target, an `out` that is no path, settings that are none or contradict each
@@ -40,8 +41,7 @@ def generate(
     """
     arguments.flag("force", force)
     folder, files = _wanted(target, out, settings)
-    write(folder, files, force=force)
-    return [str(name) for name in files]
+    return [str(name) for name in write(folder, files, force=force)]
 
 
 def check_generated(
@@ -67,7 +67,9 @@ def _wanted(
     """The folder, and what it should hold."""
     if target not in TARGETS:
         raise UsageError(f"{arguments.shown(target)} is no target; expected one of {', '.join(TARGETS)}")
-    return arguments.path("out", out), render(target, Model.of(_checked(settings)))
+    model = Model.of(_checked(settings))
+    model.refuse_for(target)
+    return arguments.path("out", out), render(target, model)
 
 
 def _checked(settings: Settings | None) -> Settings:

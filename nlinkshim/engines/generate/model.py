@@ -3,12 +3,13 @@
 from __future__ import annotations
 
 import posixpath
+from collections.abc import Iterable
 from dataclasses import dataclass
 from functools import cached_property
 from pathlib import PurePosixPath
 
 from nlinkshim._version import __version__
-from nlinkshim.engines.generate import inside
+from nlinkshim.engines.generate import consumers, inside
 from nlinkshim.engines.generate.settings import Settings
 from nlinkshim.errors import UsageError
 
@@ -37,15 +38,23 @@ class Model:
 
     settings: Settings
     version: str = __version__
+    content: str = ""  # digest of what the images are made from, once that is rendered
 
     @classmethod
     def of(cls, settings: Settings) -> Model:
         """Raises UsageError, naming the keys that contradict each other."""
         model = cls(settings)
-        for key, wrong, complaint in _relations(model):
-            if wrong:
-                raise UsageError(f"{key}: {complaint}")
+        _hold((*consumers.relations(model), *_relations(model)))
         return model
+
+    def refuse_for(self, target: str) -> None:
+        """Raises UsageError, naming the key that does not go with what is to be written."""
+        _hold(consumers.relations_of_target(target, self))
+
+    @property
+    def kind(self) -> consumers.Kind:
+        """How the consumers get at the mount."""
+        return consumers.KINDS[self.settings.consumer]
 
     @property
     def mount_parent(self) -> str:
@@ -108,8 +117,35 @@ class Model:
         return name if name in ("debian", "alpine") else ""
 
     def image(self, stage: str) -> str:
-        """The reference of an image of ours: smbd, mounter or tools."""
-        return f"{self.settings.registry}/nlinkshim-{stage}:{self.settings.tag or self.version}"
+        """The reference of an image of ours: smbd, mounter or tools.
+
+        Images of other content have another name: so folders on one host do not take each other's, and what
+        is applied after a change differs.
+        """
+        return f"{self.settings.registry}/nlinkshim-{stage}:{self.settings.tag or self._own_tag}"
+
+    @property
+    def tag_may_move(self) -> bool:
+        """Whether nodes must ask the registry if an image that they have is still the one of this tag."""
+        return bool(self.settings.tag) and self.settings.registry.partition("/")[0] != "localhost"
+
+    @property
+    def _own_tag(self) -> str:
+        return f"{self.version}-{self.content}".replace("+", "-")
+
+    @cached_property
+    def tolerations(self) -> tuple[dict[str, str | int], ...]:
+        """What all pods tolerate, as Kubernetes writes it."""
+        return tuple(_toleration(text) for text in self.settings.tolerations)
+
+    @property
+    def server_tolerations(self) -> tuple[dict[str, str | int], ...]:
+        """And for how long the server tolerates a node that is dead to Kubernetes."""
+        seconds = self.settings.toleration_seconds
+        return self.tolerations + tuple(
+            {"key": key, "operator": "Exists", "effect": "NoExecute", "tolerationSeconds": seconds}
+            for key in ("node.kubernetes.io/not-ready", "node.kubernetes.io/unreachable")
+        )
 
     def secret(self, user: User) -> str:
         """The name of the Kubernetes Secret that holds the user's name and password."""
@@ -173,6 +209,19 @@ class Model:
         return "fuse" if self.settings.scope == "fuse" else self.mount
 
 
+def _toleration(text: str) -> dict[str, str | int]:
+    taint, _, effect = text.partition(":")
+    key, separator, value = taint.partition("=")
+    matched = {"operator": "Equal", "value": value} if separator else {"operator": "Exists"}
+    return {"key": key, **matched, **({"effect": effect} if effect else {})}
+
+
+def _hold(relations: Iterable[consumers.Relation]) -> None:
+    for key, wrong, complaint in relations:
+        if wrong:
+            raise UsageError(f"{key}: {complaint}")
+
+
 def _within(path: str, folder: str) -> bool:
     return f"{path}/".startswith(f"{folder}/")
 
@@ -221,7 +270,7 @@ def _relations(model: Model) -> list[tuple[str, bool, str]]:
         ),
         (
             "client_path",
-            given.consumer == "daemonset" and _within(model.client_root, model.mount_parent),
+            model.kind.mounter and _within(model.client_root, model.mount_parent),
             f"expected a path outside of {model.mount_parent}, which smbd shares, or binds, on its own node",
         ),
         (

@@ -124,7 +124,13 @@ class Settings:
         optional=True,
     )
     registry: str = _key("localhost", "registry and folder of the images", check=valid.registry)
-    tag: str = _key("", "tag of the images; empty: the version of nlinkshim", check=valid.tag, optional=True)
+    tag: str = _key(
+        "",
+        "tag of the images; empty: the version of nlinkshim and a digest of what they are made from, so that "
+        "each change makes others. One of your own is to change with them",
+        check=valid.tag,
+        optional=True,
+    )
     # the FUSE server (compose, kubernetes)
     server_image: str = _key(
         "",
@@ -146,12 +152,20 @@ class Settings:
     namespace: str = _key("media", "namespace of all objects", check=valid.dns_label)
     consumer: str = _key(
         "csi",
-        "how nodes mount the share: csi-driver-smb, or a DaemonSet that mounts it on each node and heals it",
-        choices=("csi", "daemonset"),
+        "how consumers get at the mount. By the share: csi-driver-smb mounts it on their node, or "
+        "(daemonset) a mounter on each node, that heals it too. Without Samba, on the FUSE server's own "
+        "node: direct (there alone), mixed (there, and by a mounter elsewhere, at the same path)",
+        choices=("csi", "daemonset", "direct", "mixed"),
+    )
+    server_host: str = _key(
+        "",
+        "name or address of the host that serves, as the others of a mixed compose project reach it",
+        check=valid.host,
+        optional=True,
     )
     client_path: str = _key(
         "",
-        "where the DaemonSet mounts the share on each node; its last name must be mount_path's; empty: a "
+        "where the mounter mounts the share on each node; its last name must be mount_path's; empty: a "
         "folder of that name in /srv/smb",
         check=valid.mount_path,
         optional=True,
@@ -165,6 +179,37 @@ class Settings:
     )
     node_selector: tuple[str, ...] = _key(
         (), "labels KEY=VALUE of the node that has the mount and runs the server", check=valid.label
+    )
+    prefer_node: tuple[str, ...] = _key(
+        (),
+        "labels KEY=VALUE of the node that is to run the server as long as it can; without it another does",
+        check=valid.label,
+    )
+    tolerations: tuple[str, ...] = _key(
+        (),
+        "taints of nodes that all pods may run on, each KEY, KEY=VALUE, KEY:EFFECT or KEY=VALUE:EFFECT",
+        check=valid.taint,
+    )
+    toleration_seconds: int = _key(
+        10,
+        "seconds that the server stays on a node that Kubernetes finds dead, before another node gets it "
+        "(Kubernetes' own default: 300)",
+        limits=(0, 86400),
+    )
+    priority_class: str = _key(
+        "",
+        "PriorityClass of the server and the mounter; empty: the cluster's default",
+        check=valid.dns_subdomain,
+        optional=True,
+    )
+    startup_period: int = _key(
+        1, "seconds between two looks at a server that starts: the first that it passes", limits=(1, 300)
+    )
+    readiness_period: int = _key(
+        5, "seconds between two looks at whether the server is to get new clients", limits=(1, 300)
+    )
+    liveness_period: int = _key(
+        20, "seconds between two looks at whether smbd itself answers", limits=(1, 300)
     )
     client_cidrs: tuple[str, ...] = _key(
         ("10.0.0.0/8", "172.16.0.0/12", "192.168.0.0/16"),

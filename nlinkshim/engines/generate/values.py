@@ -15,6 +15,9 @@ Check = Callable[[str], "str | None"]
 PATH_CHARACTERS = "letters, digits and / . _ - + @"
 
 
+SUBDOMAIN = r"[a-z0-9](?:[a-z0-9-]{0,61}[a-z0-9])?(?:\.[a-z0-9](?:[a-z0-9-]{0,61}[a-z0-9])?)*"
+
+
 def _matching(pattern: str, expected: str) -> Check:
     compiled = re.compile(pattern, re.ASCII)
     return lambda value: None if compiled.fullmatch(value) else f"expected {expected}"
@@ -116,16 +119,37 @@ def address(value: str) -> str | None:
     return None
 
 
+_LABEL_VALUE = r"[A-Za-z0-9](?:[A-Za-z0-9._-]{0,61}[A-Za-z0-9])?"
+_LABEL_KEY = rf"(?:(?=[^/]{{1,253}}/){SUBDOMAIN}/)?{_LABEL_VALUE}"
+
+
 def label(value: str) -> str | None:
     """KEY=VALUE, as Kubernetes' labels are written."""
-    name = r"[A-Za-z0-9](?:[A-Za-z0-9._-]{0,61}[A-Za-z0-9])?"
-    if re.fullmatch(rf"(?:[a-z0-9.-]{{1,253}}/)?{name}=(?:{name})?", value, re.ASCII):
+    if re.fullmatch(rf"{_LABEL_KEY}=(?:{_LABEL_VALUE})?", value, re.ASCII):
         return None
     return "expected a label such as kubernetes.io/hostname=node1"
 
 
+def taint(value: str) -> str | None:
+    """KEY[=VALUE][:EFFECT], as kubectl shows taints."""
+    # what Kubernetes puts on a dead node has a key of its own here
+    if re.match(r"node\.kubernetes\.io/(?:not-ready|unreachable)(?:[=:]|\Z)", value):
+        return "how long the server stays on a dead node is toleration_seconds"
+    effects = "NoSchedule|PreferNoSchedule|NoExecute"
+    if re.fullmatch(rf"{_LABEL_KEY}(?:=(?:{_LABEL_VALUE})?)?(?::(?:{effects}))?", value, re.ASCII):
+        return None
+    return "expected a taint such as node-role.kubernetes.io/control-plane:NoSchedule"
+
+
+host = _matching(
+    r"(?=.{1,253}\Z)[A-Za-z0-9](?:[A-Za-z0-9.-]*[A-Za-z0-9])?", "the name or IPv4 address of a host"
+)
 dns_label = _matching(
     r"[a-z](?:[a-z0-9-]{0,38}[a-z0-9])?", "up to 40 lower case letters, digits and -, a letter first"
+)
+dns_subdomain = _matching(
+    rf"(?=.{{1,253}}\Z){SUBDOMAIN}",
+    "a name of lower case letters, digits, - and ., such as system-cluster-critical",
 )
 registry = _matching(
     r"[A-Za-z0-9][A-Za-z0-9.-]*(?::[0-9]{1,5})?(?:/[a-z0-9][a-z0-9._-]*)*", "a registry, such as ghcr.io/me"

@@ -22,6 +22,7 @@ from nlinkshim.engines.verify.counts import counted
 from nlinkshim.engines.verify.judge import Walk
 from nlinkshim.engines.verify.notes import notes_of
 from nlinkshim.engines.verify.result import LEFT_AT_0, Sample
+from nlinkshim.mounts.table import LOCAL_TYPES
 from nlinkshim.nameless import nameless_file, out_of_the_way
 from nlinkshim.shim.preload import directory_nlink
 
@@ -97,7 +98,8 @@ def _run_worker(
         "memory": MEMORY,
         "version": __version__,
         "path": path,
-        "exclude": options.exclude,
+        "excludes": options.exclude,
+        "local_types": () if options.plain else tuple(LOCAL_TYPES),
         "options": {
             "jobs": options.jobs,
             "thorough": options.thorough,

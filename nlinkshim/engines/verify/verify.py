@@ -79,6 +79,8 @@ def _given(paths: Any) -> list[str]:
     given = [arguments.path_text("paths", path) for path in many]
     if not given:
         raise UsageError("paths: none is given")
+    for path in given:
+        arguments.absolute("paths", path)  # that it can be made so
     return given
 
 

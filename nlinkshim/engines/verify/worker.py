@@ -15,6 +15,8 @@ TYPE_CHECKING = False  # as type checkers know it; importing typing takes 4 ms
 if TYPE_CHECKING:
     from typing import Any
 
+_LISTS = ("excludes", "local_types")
+
 
 def main(told: dict[str, Any]) -> None:
     os.setsid()  # Ctrl-C is the parent's business
@@ -24,9 +26,9 @@ def main(told: dict[str, Any]) -> None:
         lib.walk_identify_shim(report)
         if ffi.string(report.shim_version).decode() == told["version"]:
             # Only pointers go into the structure: what they point to is kept alive here.
-            patterns = [ffi.new("char[]", os.fsencode(pattern)) for pattern in told["exclude"]]
-            excludes = ffi.new("char *[]", [*patterns, ffi.NULL])
-            options = ffi.new("struct walk_options *", {**told["options"], "excludes": excludes})
+            lists = {name: [ffi.new("char[]", os.fsencode(word)) for word in told[name]] for name in _LISTS}
+            ended = {name: ffi.new("char *[]", [*words, ffi.NULL]) for name, words in lists.items()}
+            options = ffi.new("struct walk_options *", {**told["options"], **ended})
             lib.walk_run(report, os.fsencode(told["path"]), options)
         sys.stdout.flush()
         os._exit(0)  # not through the interpreter's end: the mapping is still in use

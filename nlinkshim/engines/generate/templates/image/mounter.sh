@@ -3,11 +3,12 @@
 # Keeps a mount usable.
 #   mounter cifs TARGET //HOST/SHARE OPTION...   mounts a share, and mounts it anew when it is lost; the password of
 #                                                the option user=NAME is the content of the secret NAME, and the
-#                                                option sentinel=ENTRY is as below. The mount outlives the script,
-#                                                and the next one takes it over
+#                                                option sentinel=ENTRY is as below. With local=PATH the mount at
+#                                                PATH is shown instead while there is one that lives. The mount
+#                                                outlives the script, and the next one takes it over
 #   mounter unmount TARGET takes such a mount away, for good; what keeps it (in this container) lets it be
-#   mounter heal TARGET    clears the way for the FUSE server that mounts TARGET: takes away a mount whose daemon is
-#                          gone, aborts the connection of one that does not answer
+#   mounter heal TARGET [ENTRY]    clears the way for the FUSE server that mounts TARGET: takes away a mount whose
+#                          daemon is gone, aborts the connection of one that does not answer
 #   mounter clear TARGET   the same once, before the server starts; makes the folder if there is none, and guards it
 #   mounter wait TARGET [ENTRY]    until TARGET is a mount that answers and holds the entry, or any at all
 #   mounter ready          whether the loop found its mount alive last; touches no mount
@@ -96,122 +97,8 @@ stuck() {
     [ -n "$answer" ] && [ $((now - asked)) -gt $((limit + 1)) ] && kill -0 "$(cat "$answer.pid")" 2>/dev/null
 }
 
-# The folder below the mount: who looks while nothing is mounted is to get an error and not an empty folder, for which a
-# media server would clear its library. Mode 000 closes it to all but root. To close it to root too, it belongs to an
-# id that its parent, bound on itself with an id map, does not know: the kernel then grants root nothing.
-make_target() {
-    parent=${target%/*}
-    if guarded; then
-        ! closed_to_root || return 0
-        # a script that ended halfway, or a folder made later: around the guard there is no way but without it
-        if [ "$guard" = yes ] && over_itself && ! others_below; then umount -l "$parent"; fi
-    fi
-    mkdir -p "$parent" || return
-    if [ -n "$(find "$target" -mindepth 1 -maxdepth 1 -print -quit 2>/dev/null)" ]; then
-        warn "the folder below the mount holds entries, which show while nothing is mounted; remove them"
-        return 0
-    fi
-    if [ "$guard" = yes ]; then
-        if others_below; then
-            warn "not guarded against root, since there are other mounts in $parent"
-        elif guarded; then
-            warn "not guarded against root: the guard of $parent is older than the folder; umount it on the node"
-        elif close_to_root 2>"$run/guard.said"; then
-            return 0
-        else
-            warn "not guarded against root, who finds it empty while nothing is mounted: $(tail -n 1 "$run/guard.said")"
-        fi
-    fi
-    [ -d "$target" ] || mkdir -m 000 "$target" || return
-    chmod 000 "$target"
-}
-
-# The guard comes first and the folder is put below it whole, by a way around it: nobody sees it open for a moment.
-close_to_root() {
-    below=$run/below
-    mkdir -p "$below" && mount --bind "$parent" "$below" && mount --make-private "$below" || return
-    if ! bind_guarded; then
-        umount -l "$below"
-        return 1
-    fi
-    closed=$below/${target##*/}
-    [ -d "$closed" ] || closed=$below/.${target##*/}.closed
-    if mkdir -p "$closed" && chmod 000 "$closed" && chown "$nobody:$nobody" "$closed" &&
-        { [ "$closed" = "$below/${target##*/}" ] || mv "$closed" "$below/${target##*/}"; }; then
-        umount -l "$below"
-    else
-        umount -l "$below" "$parent"
-        return 1
-    fi
-}
-
-guarded() {
-    topmost "$parent"
-    case ,$flags, in *,idmapped,*) ;; *) false ;; esac
-}
-
-# On the guarded parent an owner that it does not know shows as this one.
-closed_to_root() {
-    stranger=$(cat /proc/sys/kernel/overflowuid)  # (dash reads byte by byte, and gets the first alone)
-    [ "$(stat -c %u:%a "$target" 2>/dev/null)" = "$stranger:0" ]
-}
-
-# Does the guard lie on the folder that it shows? One that came into this container with its volume does not.
-over_itself() {
-    topmost "$parent"
-    while read -r number _ numbers _; do
-        [ "$number" != "$above" ] || [ "$numbers" != "$device" ] || return 0
-    done </proc/self/mountinfo
-    return 1
-}
-
-# What lies below a mount that is covered by another is listed too, and nobody sees it.
-others_below() {
-    topmost "$parent"
-    while read -r _ on _ _ point _; do
-        case $point in "$parent"/*) [ -n "$id" ] && [ "$on" != "$id" ] || return 0 ;; esac
-    done </proc/self/mountinfo
-    return 1
-}
-
-# Needs Linux 5.12, and a file system that can be mapped, which an overlay is not.
-bind_guarded() {
-    map="0:0:$nobody" rest="$((nobody + 1)):$((nobody + 1)):$((4294967295 - nobody - 1))"
-    # util-linux 2.39; an older mount leaves out what it does not know
-    mount --bind -o "X-mount.idmap=u:$map u:$rest g:$map g:$rest" "$parent" "$parent" || return
-    ! guarded || return 0
-    umount "$parent"
-    if ! command -v perl >/dev/null; then
-        echo "this mount(8) knows no X-mount.idmap" >&2
-        return 1
-    fi
-    unshare --user sleep "$limit" &  # holds the id map
-    holder=$!
-    bind_mapped
-    kill "$holder"
-    guarded
-}
-
-# What a newer mount(8) does. The numbers of these system calls are the same on every architecture.
-bind_mapped() {
-    until [ "$(readlink "/proc/$holder/ns/user")" != "$(readlink /proc/self/ns/user)" ]; do
-        kill -0 "$holder" && sleep 0.1 || return
-    done
-    for kind in uid gid; do
-        printf '%s\n' "0 0 $nobody" "$(echo "$rest" | tr : ' ')" >"/proc/$holder/${kind}_map" || return
-    done
-    # shellcheck disable=SC2016  # variables of perl
-    perl -e '
-        my ($parent, $namespace) = @ARGV;
-        my ($here, $empty) = (-100, "");
-        open(my $ids, "<", $namespace) or die "$namespace: $!\n";
-        my $copy = syscall(428, $here, $parent, 1 | 02000000);  # open_tree: OPEN_TREE_CLONE, OPEN_TREE_CLOEXEC
-        $copy >= 0 or die "open_tree: $!\n";
-        my $change = pack("Q4", 0x100000, 0, 0, fileno($ids));  # struct mount_attr: MOUNT_ATTR_IDMAP
-        syscall(442, $copy, $empty, 0x1000, $change, length($change)) == 0 or die "mount_setattr: $!\n";
-        syscall(429, $copy, $empty, $here, $parent, 4) == 0 or die "move_mount: $!\n";
-    ' "$parent" "/proc/$holder/ns/user"
-}
+# shellcheck source=nlinkshim/engines/generate/templates/image/guard.sh
+. "${0%/*}/guard.sh"
 
 # Look at the mount that is there now, unless an answer is still awaited.
 ask() {
@@ -328,14 +215,96 @@ try_mount() {
     trying=$!
 }
 
-# Put the staged mount in the target's place.
+# replace STAGED MADE: put a staged mount in the target's place, and note what it was made of. A signal waits until then,
+# lest the next script finds half of it.
 replace() {
+    trap 'ending=yes' TERM INT
+    put_in_place "$@"
+    replaced=$?
+    trap finish TERM INT
+    [ -z "$ending" ] || finish
+    return "$replaced"
+}
+
+put_in_place() {
+    if ! put_beneath "$1"; then
+        topmost "$target"
+        while [ -n "$id" ] && timeout -k 1 "$limit" umount -l "$target"; do topmost "$target"; done
+        make_target && mount --move "$1" "$target" || return
+    fi
     topmost "$target"
-    while [ -n "$id" ] && timeout -k 1 "$limit" umount -l "$target"; do topmost "$target"; done
-    make_target && mount --move "$staged" "$target" || return
-    topmost "$target"
-    echo "$device $source $options${user:+,user=$user}" >"$record/made" ||
+    echo "$device $2" >"$record/made" ||
         warn "cannot write to $record: the next script will not know this mount, and make it anew"
+}
+
+# Without a moment in which nothing is there: the staged mount goes below the one that is, and that is taken away. Needs
+# Linux 6.5, and Perl, since mount(8) cannot. The number of the system call is the same on every architecture.
+put_beneath() {
+    topmost "$1"
+    new=$device
+    topmost "$target"
+    old=$id parent=${target%/*}
+    [ -n "$old" ] && alone && { [ "$guard" != yes ] || guarded; } && command -v perl >/dev/null || return
+    # move_mount: MOVE_MOUNT_BENEATH
+    # shellcheck disable=SC2016  # variables of perl
+    timeout -k 1 "$limit" perl -e 'exit(syscall(429, -100, $ARGV[0], -100, $ARGV[1], 0x200) != 0)' "$1" "$target" ||
+        return
+    # on a busy machine once more
+    timeout -k 1 "$limit" umount -l "$target" || timeout -k 1 "$longest" umount -l "$target"
+    topmost "$target"
+    [ "$id" != "$old" ] && [ "$device" = "$new" ]
+}
+
+# Is no mount at the target on another one there? (Two are listed, side by side, where the guard and what it lies on
+# share what is mounted.)
+alone() {
+    stack=' '
+    while read -r number on _ _ point _; do
+        [ "$point" = "$target" ] || continue
+        case $stack in *" $on "*) return 1 ;; esac
+        stack="$stack$number "
+    done </proc/self/mountinfo
+}
+
+# Is there a mount of this node's own, and does the target show it? If it lives it is put in the share's place, and no
+# patience is needed to do so.
+follow_local() {
+    topmost "$local_path"
+    local_id=$id local_device=$device
+    if [ -n "$shown" ] && [ -z "$local_id" ]; then
+        # its server cannot end as long as its mount is somewhere
+        topmost "$target"
+        [ "$device" != "$shown" ] || ! timeout -k 1 "$limit" umount -l "$target" || say "unmounted, as $local_path was"
+        shown=''
+    fi
+    if [ -n "$trying_local" ]; then
+        ! kill -0 "$trying_local" 2>/dev/null || [ "$tried_id" != "$local_id" ] || return 0
+        trying_local=''
+        topmost "$run/local"
+        if [ -f "$run/local.ok" ] && rm "$run/local.ok" && [ "$device" = "$local_device" ] &&
+            replace "$run/local" "$local_path" 2>"$run/mount.said"; then
+            say "shows $local_path"
+            shown=$local_device outdated='' delay=1 unwanted=$trying
+        else
+            umount -l "$run/local" 2>/dev/null
+        fi
+    elif [ -n "$local_id" ] && [ "$shown" != "$local_device" ] && [ ! -f "$run/removed" ]; then
+        try_local
+    fi
+}
+
+# Private, since a copy that shares with the original would get what is mounted on this one, and the other way round.
+try_local() {
+    rm -f "$run/local.ok"
+    {
+        umount -l "$run/local"
+        mkdir -p "$run/local" && timeout -k 1 "$limit" mount --bind "$local_path" "$run/local" &&
+            mount --make-private "$run/local" &&
+            case ,$options, in *,ro,*) mount -o remount,bind,ro "$run/local" ;; esac &&
+            asking="timeout -k 1 $limit" && find_sentinel "$run/local" >"$run/local.seen" &&
+            [ -s "$run/local.seen" ] && : >"$run/local.ok"
+    } 2>/dev/null &
+    trying_local=$! tried_id=$local_id
 }
 
 # A mount that an earlier script left is taken over if it was made in the same way; else it is replaced.
@@ -343,8 +312,11 @@ adopt() {
     topmost "$target"
     if [ -z "$id" ]; then
         make_target
-    elif [ "$(cat "$record/made" 2>/dev/null)" = "$device $source $options${user:+,user=$user}" ]; then
+    elif [ "$(cat "$record/made" 2>/dev/null)" = "$device $made" ]; then
         say "took over the mount that was there"
+    elif [ -n "$local_path" ] && [ "$(cat "$record/made" 2>/dev/null)" = "$device $local_path" ]; then
+        say "took over the mount that was there, of $local_path"
+        shown=$device
     else
         say "the mount that is there was made otherwise: it is to be replaced"
         outdated=yes
@@ -370,15 +342,16 @@ unmount() {
 keep_mounted() {
     if [ -n "$trying" ]; then
         kill -0 "$trying" 2>/dev/null && return
-        trying=''
-        if [ -f "$run/staged.ok" ] && [ "$state" = alive ] && [ -z "$outdated" ]; then
+        ended=$trying trying=''
+        # or since this try began the node's own mount was put there, which nobody has looked at yet
+        if [ -f "$run/staged.ok" ] && [ -z "$outdated" ] && { [ "$state" = alive ] || [ "$ended" = "$unwanted" ]; }; then
             say "dropped a new mount, since the old one answers again"
             rm "$run/staged.ok"
             umount -l "$staged"
             delay=1
-        elif [ -f "$run/staged.ok" ] && rm "$run/staged.ok" && replace 2>"$run/mount.said"; then
+        elif [ -f "$run/staged.ok" ] && rm "$run/staged.ok" && replace "$staged" "$made" 2>"$run/mount.said"; then
             say "mounted $source"
-            delay=1 outdated=''
+            delay=1 outdated='' shown=''
         else
             # the last line of mount.cifs is a hint at its manual
             reason=$(sed '/^Refer to the mount.cifs/d' "$run/mount.said" | tail -n 1)
@@ -393,7 +366,9 @@ keep_mounted() {
     elif [ "$state" = alive ] && [ -z "$outdated" ]; then
         told=''
     elif [ "$state" = empty ] && [ "$found" = empty ] && unmount_judged; then
-        : # an error is less than a library that seems to be gone
+        shown='' # an error is less than a library that seems to be gone
+    elif [ -n "$shown" ] && [ "$found" = dead ] && unmount_judged; then
+        shown='' # it does not come back by itself
     elif [ "$now" -ge "$next_try" ] &&
         { [ "$state" = absent ] || [ -n "$outdated" ] || [ "$((now - ${wrong_since:-$now}))" -ge "$patience" ]; }; then
         try_mount
@@ -405,7 +380,7 @@ finish() {
     kill "$napping" 2>/dev/null
     if [ "$mode" = cifs ]; then
         # the mount stays, for whoever uses it and for the next script; without waiting, since nothing may hold up the end
-        umount -l "$run/staged" 2>/dev/null &
+        umount -l "$run/staged" "$run/local" 2>/dev/null &
         say "ended${seen_id:+; the mount stays}"
     fi
     exit 0
@@ -415,8 +390,8 @@ mode=${1:-}
 target=${2:-}
 case $mode in
 ready) [ "$(cat "$run/state" 2>/dev/null)" = alive ]; exit ;;
-heal | clear | unmount) [ $# -eq 2 ] ;;
-wait) [ $# -eq 2 ] || [ $# -eq 3 ] ;;
+clear | unmount) [ $# -eq 2 ] ;;
+heal | wait) [ $# -eq 2 ] || [ $# -eq 3 ] ;;
 cifs) [ $# -ge 3 ] ;;
 *) false ;;
 esac || { sed -n 's/^#   //p' "$0" >&2; exit 2; }
@@ -431,8 +406,8 @@ if [ -z "$id" ] && [ -L "$link" ]; then
     exit 2
 fi
 
-source='' options='' user='' password='' sentinel=''
-[ "$mode" != wait ] || sentinel=${3:-}
+source='' options='' user='' password='' sentinel='' local_path=''
+case $mode in heal | wait) sentinel=${3:-} ;; esac
 if [ "$mode" = cifs ]; then
     source=$3
     shift 3
@@ -440,9 +415,11 @@ if [ "$mode" = cifs ]; then
         case $option in
         user=*) user=${option#user=} ;;
         sentinel=*) sentinel=${option#sentinel=} ;;
+        local=*) local_path=${option#local=} ;;
         *) options=$options${options:+,}$option ;;
         esac
     done
+    made="$source $options${user:+,user=$user}"
 fi
 
 mkdir -p "$run" "$record"
@@ -450,8 +427,9 @@ if [ "$mode" = unmount ]; then
     unmount
     exit
 fi
-rm -f "$run/state" "$run"/look.* "$run/staged.ok" "$run/removed"
+rm -f "$run/state" "$run"/look.* "$run/staged.ok" "$run/local.ok" "$run/removed"
 napping='' answer='' trying='' told='' state='' found='' detail='' seen_id='' wrong_since='' outdated='' asking='' warned=''
+shown='' trying_local='' tried_id='' unwanted='' ending=''  # the device of the mount at $local_path, while the target shows that
 looks=0 lost=0 asked=0 delay=1 next_try=0
 clock
 since=$now
@@ -459,6 +437,10 @@ trap finish TERM INT
 case $mode in cifs | clear) make_run_private ;; esac
 [ "$mode" != cifs ] || adopt
 while :; do
+    if [ -n "$local_path" ]; then
+        follow_local
+        [ -z "$trying_local" ] || { pause 0.1 && follow_local; }
+    fi
     ask
     pause 0.1
     judge
