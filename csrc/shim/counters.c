@@ -2,6 +2,14 @@
 
 #include "kernel.h"
 
+struct counters *counters_in_use;
+
+void counters_begin(void)
+{
+    struct counters *none = 0;
+    __atomic_compare_exchange_n(&counters_in_use, &none, &state.own, 0, __ATOMIC_RELAXED, __ATOMIC_RELAXED);
+}
+
 void counters_share(void)
 {
     long page = kernel_map_shared(sizeof(struct counters));
@@ -10,4 +18,5 @@ void counters_share(void)
     struct counters *shared = (struct counters *)page;
     *shared = state.own;
     __atomic_store_n(&state.shared, shared, __ATOMIC_RELEASE);
+    __atomic_store_n(&counters_in_use, shared, __ATOMIC_RELEASE);
 }

@@ -5,13 +5,18 @@
 
 #include "state.h"
 
+/* The process's own, or once it is there the page. Whoever has found a next definition finds this set. */
+extern struct counters *counters_in_use __attribute__((visibility("hidden")));
+
+/* Before any next definition is told. */
+void counters_begin(void);
+
 /* Called once, by the constructor; where the page cannot be had, each process counts for itself. */
 void counters_share(void);
 
 static inline struct counters *counters(void)
 {
-    struct counters *shared = __atomic_load_n(&state.shared, __ATOMIC_RELAXED);
-    return __builtin_expect(shared != 0, 1) ? shared : &state.own;
+    return __atomic_load_n(&counters_in_use, __ATOMIC_RELAXED);
 }
 
 /* Many processes add at once. */

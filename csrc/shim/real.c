@@ -1,5 +1,6 @@
 #include "real.h"
 
+#include "counters.h"
 #include "image.h"
 #include "kernel.h"
 #include "scope.h"
@@ -78,6 +79,7 @@ static int visit_object(struct dl_phdr_info *object, size_t size, void *data)
 void real_resolve(bool final)
 {
     struct search search = {.behind_self = false};
+    counters_begin();
     if (!scope_clock)
         __atomic_store_n(&scope_clock, scope_count, __ATOMIC_RELAXED);
     if (dl_iterate_phdr) {

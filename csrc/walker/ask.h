@@ -7,14 +7,15 @@
 #include <stdint.h>
 #include <sys/stat.h>
 
+struct walk_slot;
+
 /* How to reach the entry, for entry points that take a descriptor and those that take a path. */
 struct place {
     int dirfd;
-    const char *name;  /* relative to dirfd */
-    const char *path;  /* the same from the working directory; NULL: not known, or too long */
-    uint64_t *ticks;   /* counted up with each call: a sign of life */
-    int follow;        /* 0, or 1 for the root, which may be given by a symbolic link */
-    uint32_t *lookups; /* told before each call: see struct walk_slot */
+    const char *name;       /* relative to dirfd */
+    const char *path;       /* the same from the working directory; NULL: not known, or too long */
+    int follow;             /* 0, or 1 for the root, which may be given by a symbolic link */
+    struct walk_slot *slot; /* shows each call: a sign of life */
 };
 
 /* A way to ask: `patched` calls libc, `raw` the kernel, both fill `st` and return 0 or errno. */

@@ -8,6 +8,8 @@
 #include <stddef.h>
 #include <string.h>
 
+#include "slot.h"
+
 #ifndef AT_STATX_FORCE_SYNC
 #define AT_STATX_FORCE_SYNC 0x2000
 #endif
@@ -66,10 +68,8 @@ struct question {
 static int ask(const struct question *question, bool raw, struct stat *st)
 {
     const struct asker *asker = question->asker;
-    uint64_t *ticks = question->place->ticks;
     memset(st, 0, sizeof *st);
-    __atomic_store_n(question->place->lookups, asker->passes * question->names, __ATOMIC_RELAXED);
-    __atomic_store_n(ticks, *ticks + 1, __ATOMIC_RELAXED);
+    tick_for(question->place->slot, asker->passes * question->names);
     return (raw ? asker->raw : asker->patched)(asker, question->place, st);
 }
 

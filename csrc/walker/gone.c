@@ -8,6 +8,7 @@
 
 #include "compare.h"
 #include "listing.h"
+#include "slot.h"
 
 enum { PASSES = 3 };
 
@@ -23,34 +24,29 @@ void gone_note(struct gone *gone, const char *name)
 }
 
 /* A call is made: the thread does not hang. */
-static void tick(uint64_t *ticks)
-{
-    __atomic_store_n(ticks, *ticks + 1, __ATOMIC_RELAXED);
-}
-
 /* Whether the entry is still missing. */
-static bool is_missing(int fd, const char *name, uint64_t *ticks)
+static bool is_missing(int fd, const char *name, struct walk_slot *slot)
 {
     struct stat st;
-    tick(ticks);
+    tick(slot);
     return raw_fstatat(fd, name, &st, AT_SYMLINK_NOFOLLOW) != 0 && error_of_vanished(errno);
 }
 
 /* One listing: a bit for each name that is in it and missing. */
 static uint64_t listed_and_missing(const struct gone *gone, uint64_t suspected, int fd, char *buffer, size_t size,
-                                   uint64_t *ticks)
+                                   struct walk_slot *slot)
 {
     uint64_t missing = 0;
     const struct record *record = NULL;
     struct listing_mark mark = {0};
     if (lseek(fd, 0, SEEK_SET) != 0)
         return 0;
-    for (long got; tick(ticks), (got = syscall(SYS_getdents64, fd, buffer, size)) > 0;) {
+    for (long got; tick(slot), (got = syscall(SYS_getdents64, fd, buffer, size)) > 0;) {
         for (long at = 0; at < got; at += record->length) {
             record = (const struct record *)(buffer + at);
             for (unsigned i = 0; i < gone->kept; i++)
                 if (suspected >> i & 1 && strcmp(gone->names + gone->start[i], record->name) == 0 &&
-                    is_missing(fd, record->name, ticks))
+                    is_missing(fd, record->name, slot))
                     missing |= UINT64_C(1) << i;
         }
         if (listing_goes_round(&mark, record))
@@ -59,11 +55,12 @@ static uint64_t listed_and_missing(const struct gone *gone, uint64_t suspected, 
     return missing;
 }
 
-unsigned gone_ghosts(const struct gone *gone, int fd, void *buffer, size_t size, const char **first, uint64_t *ticks)
+unsigned gone_ghosts(const struct gone *gone, int fd, void *buffer, size_t size, const char **first,
+                     struct walk_slot *slot)
 {
     uint64_t missing = ~UINT64_C(0);
     for (int pass = 0; pass < PASSES && missing; pass++)
-        missing = listed_and_missing(gone, missing, fd, buffer, size, ticks);
+        missing = listed_and_missing(gone, missing, fd, buffer, size, slot);
     unsigned ghosts = 0;
     for (unsigned i = gone->kept; i-- > 0;)
         if (missing >> i & 1) {

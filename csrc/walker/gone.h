@@ -8,6 +8,8 @@
 
 enum { GONE_NAMES = 64, GONE_BYTES = 4096 };
 
+struct walk_slot;
+
 struct gone {
     unsigned count;             /* of all of them */
     unsigned kept;              /* whose names are here */
@@ -19,7 +21,8 @@ struct gone {
 void gone_note(struct gone *gone, const char *name);
 
 /* List the folder `fd` again. Returns how many of the names it still lists and still does not have; `first` is one of
- * them. `buffer` of `size` bytes is for the listing; `ticks` counts the calls. */
-unsigned gone_ghosts(const struct gone *gone, int fd, void *buffer, size_t size, const char **first, uint64_t *ticks);
+ * them. `buffer` of `size` bytes is for the listing; `slot` shows each call. */
+unsigned gone_ghosts(const struct gone *gone, int fd, void *buffer, size_t size, const char **first,
+                     struct walk_slot *slot);
 
 #endif

@@ -7,6 +7,7 @@
 
 #include "gone.h"
 #include "listing.h"
+#include "slot.h"
 #include "threads.h"
 
 enum {
@@ -42,7 +43,7 @@ enum look look_closely(struct walk *walk, struct place place, const char *folder
         return MISSING;
     if (outcome != OUTCOME_FAILED && S_ISDIR(raw->st_mode) && raw->st_dev != walk->device)
         return ELSEWHERE;
-    tally_outcome(&walk->tally, folder, name, outcome, &finding);
+    tally_outcome(&walk->tally, &place.slot->counts, folder, name, outcome, &finding);
     if (closely)
         ADD(report->closely, 1);
     return outcome == OUTCOME_FAILED ? FAILED : LOOKED;
@@ -62,22 +63,11 @@ static bool excluded(const struct walk *walk, const char *folder, const char *na
     return false;
 }
 
-void look_tick_for(struct walk_slot *slot, uint32_t lookups)
-{
-    __atomic_store_n(&slot->lookups, lookups, __ATOMIC_RELAXED);
-    __atomic_store_n(&slot->ticks, slot->ticks + 1, __ATOMIC_RELAXED);
-}
-
-void look_tick(struct walk_slot *slot)
-{
-    look_tick_for(slot, 0);
-}
-
 void look_show_folder(struct walk_slot *slot, const char *path)
 {
     copy_text(slot->folder, sizeof slot->folder, path);
     slot->name[0] = '\0';
-    look_tick(slot);
+    tick(slot);
 }
 
 static void note_missing(struct walk *walk, struct folder *folder, const char *name)
@@ -98,7 +88,7 @@ void look_for_ghosts(struct worker *worker, struct folder *folder)
     char *listing = malloc(LISTING_SIZE);
     look_show_folder(worker->slot, folder->path);
     if (listing && (!look_stopped(walk) || walk->report->limited)) {
-        unsigned ghosts = gone_ghosts(folder->gone, folder->fd, listing, LISTING_SIZE, &first, &worker->slot->ticks);
+        unsigned ghosts = gone_ghosts(folder->gone, folder->fd, listing, LISTING_SIZE, &first, worker->slot);
         if (ghosts)
             tally_ghosts(&walk->tally, folder->path, first, ghosts);
     }
@@ -127,9 +117,9 @@ bool look_at(struct worker *worker, struct folder *folder, const char *name)
         return false;
     }
     copy_text(worker->slot->name, sizeof worker->slot->name, name);
-    look_tick(worker->slot);
+    tick(worker->slot);
 
-    struct place place = {folder->fd, name, NULL, &worker->slot->ticks, 0, &worker->slot->lookups};
+    struct place place = {folder->fd, name, NULL, 0, worker->slot};
     struct stat raw;
     enum look look = ELSEWHERE;
     if (!on_another_mount(walk, folder, name))
@@ -140,7 +130,7 @@ bool look_at(struct worker *worker, struct folder *folder, const char *name)
         return false;
     }
     if (look == LOOKED)
-        notes_looked(walk, folder, &place, &raw);
+        notes_looked(walk, folder, &place, &raw, number);
     else if (look == MISSING)
         note_missing(walk, folder, name);
     return look == LOOKED && S_ISDIR(raw.st_mode);

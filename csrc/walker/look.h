@@ -22,9 +22,7 @@ void look_for_ghosts(struct worker *worker, struct folder *folder);
 
 bool look_stopped(const struct walk *walk);
 
-/* Show the supervisor that this thread lives, and where it is: before a call that looks up so many names, or any other. */
-void look_tick_for(struct walk_slot *slot, uint32_t lookups);
-void look_tick(struct walk_slot *slot);
+/* Show the supervisor where this thread is. */
 void look_show_folder(struct walk_slot *slot, const char *path);
 
 #endif

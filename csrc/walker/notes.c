@@ -9,6 +9,7 @@
 
 #include "compare.h"
 #include "listing.h"
+#include "slot.h"
 #include "smb_name.h"
 #include "work.h"
 
@@ -39,7 +40,7 @@ struct waiting {
 };
 
 struct notes {
-    uint64_t folders, others; /* met so far */
+    uint64_t folders, others; /* met so far, as long as all are asked */
     unsigned waiting;
     struct waiting wait[WAITING];
     /* By inode number: a hash of the path, and that XOR the number, so that a torn pair fits no number. */
@@ -59,9 +60,9 @@ static void note(struct walk *walk, unsigned kind, const char *folder, const cha
     pthread_mutex_unlock(&walk->tally.mutex);
 }
 
-static void looked_for(struct walk *walk, unsigned kind)
+static void looked_for(struct walk_slot *slot, unsigned kind)
 {
-    ADD(walk->report->notes[kind].of, 1);
+    count_one(&slot->counts.looked_for[kind]);
 }
 
 static bool same_time(const struct timespec *a, const struct timespec *b)
@@ -77,14 +78,14 @@ static bool changed_meanwhile(const struct timespec *raw, const struct timespec 
 }
 
 /* `moves`: the modification time is another at each look, and so tells of no change. */
-static void compare_answers(struct walk *walk, const struct answers *answers, bool moves, const char *folder,
-                            const char *name)
+static void compare_answers(struct walk *walk, struct walk_slot *slot, const struct answers *answers, bool moves,
+                            const char *folder, const char *name)
 {
     const struct stat *raw = &answers->raw, *fresh = &answers->fresh, *again = &answers->again;
     uint32_t details = 0;
-    looked_for(walk, NOTE_MTIME_MOVES);
-    looked_for(walk, NOTE_LOOKUP_DIFFERS);
-    looked_for(walk, NOTE_INODE_CHANGES);
+    looked_for(slot, NOTE_MTIME_MOVES);
+    looked_for(slot, NOTE_LOOKUP_DIFFERS);
+    looked_for(slot, NOTE_INODE_CHANGES);
     if (moves)
         note(walk, NOTE_MTIME_MOVES, folder, name);
     if (raw->st_ino != fresh->st_ino || fresh->st_ino != again->st_ino)
@@ -135,8 +136,7 @@ static int ask_afresh(const struct place *place, struct stat *st)
     if (!ask_by_statx(&fresh, AT_STATX_FORCE_SYNC))
         return ENOSYS;
     /* The names of the root's own path are of other file systems. */
-    __atomic_store_n(place->lookups, place->follow ? 0 : names_of(place->name), __ATOMIC_RELAXED);
-    __atomic_store_n(place->ticks, *place->ticks + 1, __ATOMIC_RELAXED);
+    tick_for(place->slot, place->follow ? 0 : names_of(place->name));
     return fresh.raw(&fresh, place, st);
 }
 
@@ -150,14 +150,15 @@ static void look_afresh(struct walk *walk, const struct place *place, const stru
     bool same = same_time(&answers.fresh.st_mtim, &answers.again.st_mtim);
     if (same && is_about_now(&answers.fresh.st_mtim, asked) && keep_waiting(walk, &answers, folder, name))
         return;
-    compare_answers(walk, &answers, !same && answers.fresh.st_size == answers.again.st_size, folder, name);
+    compare_answers(walk, place->slot, &answers, !same && answers.fresh.st_size == answers.again.st_size, folder, name);
 }
 
-static bool is_sampled(struct walk *walk, bool folder)
+static bool is_sampled(struct walk *walk, bool folder, uint64_t number)
 {
     const struct walk_options *options = walk->options;
-    uint64_t met = folder ? ADD(walk->notes->folders, 1) : ADD(walk->notes->others, 1);
-    return met < ALWAYS_ASKED || met % options->sample == 0 || options->thorough;
+    uint64_t *met = folder ? &walk->notes->folders : &walk->notes->others;
+    bool early = __atomic_load_n(met, __ATOMIC_RELAXED) < ALWAYS_ASKED && ADD(*met, 1) < ALWAYS_ASKED;
+    return early || number % options->sample == 0 || options->thorough;
 }
 
 /* Two paths with one number that is no hard link's. A folder has no hard links. */
@@ -176,8 +177,8 @@ static void look_for_shared(struct walk *walk, uint64_t path, const struct stat 
     __atomic_store_n(&seen[1], path ^ inode, __ATOMIC_RELAXED);
 }
 
-static void look_at_inode(struct walk *walk, const struct folder *folder, uint64_t hash, const struct stat *raw,
-                          const char *name)
+static void look_at_inode(struct walk *walk, struct walk_slot *slot, const struct folder *folder, uint64_t hash,
+                          const struct stat *raw, const char *name)
 {
     const struct listed *listed = &folder->listed;
     unsigned count = __atomic_load_n(&listed->count, __ATOMIC_ACQUIRE);
@@ -185,7 +186,7 @@ static void look_at_inode(struct walk *walk, const struct folder *folder, uint64
     for (unsigned i = 0; i < count; i++) {
         if (listed->first[i].name != hash)
             continue;
-        looked_for(walk, NOTE_INODE_LISTED);
+        looked_for(slot, NOTE_INODE_LISTED);
         if (listed->first[i].inode == 0)
             zero = true;
         else if (!zero && listed->first[i].inode != raw->st_ino)
@@ -218,7 +219,8 @@ void notes_listed(struct folder *folder, const struct record *record)
     __atomic_store_n(&listed->count, count + 1, __ATOMIC_RELEASE);
 }
 
-void notes_looked(struct walk *walk, const struct folder *folder, const struct place *place, const struct stat *raw)
+void notes_looked(struct walk *walk, const struct folder *folder, const struct place *place, const struct stat *raw,
+                  uint64_t number)
 {
     const char *path = folder ? folder->path : "", *name = folder ? place->name : "";
     if (!walk->notes)
@@ -231,16 +233,16 @@ void notes_looked(struct walk *walk, const struct folder *folder, const struct p
             note(walk, NOTE_NAME_NOT_UTF8, path, name);
         else if (trouble & NAME_RESERVED)
             note(walk, NOTE_NAME_RESERVED, path, name);
-        look_at_inode(walk, folder, hash, raw, name);
+        look_at_inode(walk, place->slot, folder, hash, raw, name);
     } else if (raw->st_ino == 0) {
         note(walk, NOTE_INODE_ZERO, path, name);
     }
     if (S_ISREG(raw->st_mode) && raw->st_size > 0) {
-        looked_for(walk, NOTE_BLOCKS_ZERO);
+        looked_for(place->slot, NOTE_BLOCKS_ZERO);
         if (raw->st_blocks == 0)
             note(walk, NOTE_BLOCKS_ZERO, path, name);
     }
-    if (is_sampled(walk, S_ISDIR(raw->st_mode)))
+    if (is_sampled(walk, S_ISDIR(raw->st_mode), number))
         look_afresh(walk, place, raw, path, name);
 }
 
@@ -250,7 +252,7 @@ void notes_begin(struct walk *walk)
 }
 
 /* Until a clock that the times of those which wait may have been taken from shows another. */
-static void let_time_pass(const struct notes *notes, unsigned count, uint64_t *ticks)
+static void let_time_pass(const struct notes *notes, unsigned count, struct walk_slot *slot)
 {
     const struct timespec pause = {.tv_nsec = CLOCK_TICKS * 1000000};
     time_t last = 0;
@@ -260,7 +262,7 @@ static void let_time_pass(const struct notes *notes, unsigned count, uint64_t *t
             last = mtime->tv_sec;
     }
     do {
-        __atomic_store_n(ticks, *ticks + 1, __ATOMIC_RELAXED);
+        tick(slot);
         nanosleep(&pause, NULL);
     } while (time(NULL) <= last);
 }
@@ -269,15 +271,15 @@ static void ask_once_more(struct walk *walk, const struct waiting *waiting, stru
 {
     struct stat later;
     const struct answers *answers = &waiting->answers;
-    struct place place = {walk->root_fd, waiting->path, NULL, &slot->ticks, 0, &slot->lookups};
+    struct place place = {walk->root_fd, waiting->path, NULL, 0, slot};
     if (!*waiting->path)
-        place = (struct place){AT_FDCWD, walk->root_path, NULL, &slot->ticks, 1, &slot->lookups};
+        place = (struct place){AT_FDCWD, walk->root_path, NULL, 1, slot};
     time_t asked = time(NULL);
     if (ask_afresh(&place, &later))
         return;
     bool moves = !same_time(&answers->again.st_mtim, &later.st_mtim) && answers->again.st_size == later.st_size &&
                  is_about_now(&later.st_mtim, asked);
-    compare_answers(walk, answers, moves, waiting->path, "");
+    compare_answers(walk, slot, answers, moves, waiting->path, "");
 }
 
 /* One that does not answer at all stands noted. */
@@ -296,22 +298,20 @@ void notes_end(struct walk *walk)
 {
     struct walk_report *report = walk->report;
     struct walk_slot *slot = &report->slots[0];
-    uint64_t *ticks = &slot->ticks;
     if (!walk->notes)
         return;
     unsigned count = walk->notes->waiting < WAITING ? walk->notes->waiting : WAITING;
     bool alive = !report->root_error && !report->dead_error;
-    __atomic_store_n(ticks, *ticks + 1, __ATOMIC_RELAXED);
+    tick(slot);
     report->phase = WALK_NOTING;
     if (count && alive)
-        let_time_pass(walk->notes, count, ticks);
+        let_time_pass(walk->notes, count, slot);
     for (unsigned i = 0; i < count; i++) {
         if (walk->notes->wait[i].path && alive)
             ask_once_more(walk, &walk->notes->wait[i], slot);
         free(walk->notes->wait[i].path);
     }
-    __atomic_store_n(&slot->lookups, 0, __ATOMIC_RELAXED);
-    __atomic_store_n(ticks, *ticks + 1, __ATOMIC_RELAXED);
+    tick(slot);
     if (alive)
         look_at_statfs(walk);
     free(walk->notes);

@@ -26,9 +26,10 @@ void notes_begin(struct walk *walk);
 void notes_end(struct walk *walk);
 
 /* A folder was opened, one of its names listed, and an entry looked at (`folder` NULL: the root itself). `raw` is the
- * first answer. One thread lists a folder, while others look already. */
+ * first answer, `number` the entry's place in the walk. One thread lists a folder, while others look already. */
 void notes_open(struct folder *folder);
 void notes_listed(struct folder *folder, const struct record *record);
-void notes_looked(struct walk *walk, const struct folder *folder, const struct place *place, const struct stat *raw);
+void notes_looked(struct walk *walk, const struct folder *folder, const struct place *place, const struct stat *raw,
+                  uint64_t number);
 
 #endif

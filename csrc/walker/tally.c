@@ -3,6 +3,8 @@
 #include <errno.h>
 #include <string.h>
 
+#include "slot.h"
+
 void copy_text(char *to, size_t size, const char *from)
 {
     size_t length = strnlen(from, size - 1);
@@ -104,19 +106,19 @@ static void keep_sample(struct walk_tally *tally, const char *folder, const char
     pthread_mutex_unlock(&tally->mutex);
 }
 
-static void tally_judged(struct walk_tally *tally, const char *folder, const char *name, enum outcome outcome,
-                         const struct finding *finding)
+static void tally_judged(struct walk_tally *tally, struct walk_counts *counts, const char *folder, const char *name,
+                         enum outcome outcome, const struct finding *finding)
 {
     struct walk_report *report = tally->report;
-    ADD(report->judged, 1);
+    count_one(&counts->judged);
     if (finding->moved)
         ADD(report->moved, 1);
     if (outcome == OUTCOME_HONEST)
         return;
     if (finding->raw == 0)
-        ADD(report->lies, 1);
+        count_one(&counts->lies);
     if (outcome == OUTCOME_CORRECTED)
-        ADD(report->corrected, 1);
+        count_one(&counts->corrected);
     else if (finding->problem == PROBLEM_LEFT_ZERO)
         ADD(report->left, 1);
     else
@@ -124,8 +126,8 @@ static void tally_judged(struct walk_tally *tally, const char *folder, const cha
     keep_sample(tally, folder, name, finding);
 }
 
-void tally_outcome(struct walk_tally *tally, const char *folder, const char *name, enum outcome outcome,
-                   const struct finding *finding)
+void tally_outcome(struct walk_tally *tally, struct walk_counts *counts, const char *folder, const char *name,
+                   enum outcome outcome, const struct finding *finding)
 {
     struct walk_report *report = tally->report;
     if (finding->transient)
@@ -134,7 +136,7 @@ void tally_outcome(struct walk_tally *tally, const char *folder, const char *nam
     case OUTCOME_HONEST:
     case OUTCOME_CORRECTED:
     case OUTCOME_WRONG:
-        tally_judged(tally, folder, name, outcome, finding);
+        tally_judged(tally, counts, folder, name, outcome, finding);
         return;
     case OUTCOME_UNSETTLED:
         ADD(report->unsettled, 1);

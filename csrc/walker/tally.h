@@ -10,14 +10,14 @@
 struct walk_tally {
     struct walk_report *report;
     const char *root;
-    pthread_mutex_t mutex; /* over samples, names and first errors; the counters are atomic */
+    pthread_mutex_t mutex; /* over samples, names and first errors; the shared counters are atomic */
 };
 
 #define ADD(counter, n) __atomic_fetch_add(&(counter), (n), __ATOMIC_RELAXED)
 
 /* All take the entry as folder (relative to the root) and name. A connection that is dead ends the walk. */
-void tally_outcome(struct walk_tally *tally, const char *folder, const char *name, enum outcome outcome,
-                   const struct finding *finding);
+void tally_outcome(struct walk_tally *tally, struct walk_counts *counts, const char *folder, const char *name,
+                   enum outcome outcome, const struct finding *finding);
 void tally_error(struct walk_tally *tally, const char *folder, const char *name, int error);
 void tally_ghosts(struct walk_tally *tally, const char *folder, const char *first, unsigned count);
 void tally_endless(struct walk_tally *tally, const char *folder);

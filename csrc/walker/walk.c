@@ -11,6 +11,7 @@
 
 #include "listing.h"
 #include "look.h"
+#include "slot.h"
 #include "threads.h"
 
 enum {
@@ -147,7 +148,7 @@ static int open_folder(struct walk *walk, struct walk_slot *slot, const char *pa
     for (int try = 0; try < RAW_TRIES && fd < 0; try++) {
         if (try > 0 && error_is_final(errno))
             break;
-        look_tick_for(slot, names_of(path));
+        tick_for(slot, names_of(path));
         fd = openat(walk->root_fd, *path ? path : ".", O_RDONLY | O_DIRECTORY | O_NOFOLLOW | O_CLOEXEC);
         if (fd >= 0 && try > 0)
             ADD(walk->report->transient, try);
@@ -204,7 +205,7 @@ static void *run_worker(void *data)
         }
         free(work);
         worker->slot->busy = 0;
-        look_tick(worker->slot);
+        tick(worker->slot);
     }
     return NULL;
 }
@@ -223,7 +224,7 @@ static int open_root(struct walk *walk)
 {
     struct stat raw;
     struct walk_report *report = walk->report;
-    struct place place = {AT_FDCWD, walk->root_path, NULL, &report->slots[0].ticks, 1, &report->slots[0].lookups};
+    struct place place = {AT_FDCWD, walk->root_path, NULL, 1, &report->slots[0]};
     int found = find_place(walk->root_path, &report->root_path_is_literal), error = 0;
     if (found < 0)
         return errno;
@@ -245,8 +246,9 @@ static int open_root(struct walk *walk)
     /* In a path scope the shim may count whatever is mounted there. */
     report->root_is_folder = walk->points.root_is_folder &&
                              (strcmp(report->shim_scope, "fuse") == 0 || strcmp(report->shim_scope, "off") == 0);
-    if (look_closely(walk, place, "", "", ADD(report->entries, 1), &raw) == LOOKED)
-        notes_looked(walk, NULL, &place, &raw);
+    uint64_t number = ADD(report->entries, 1);
+    if (look_closely(walk, place, "", "", number, &raw) == LOOKED)
+        notes_looked(walk, NULL, &place, &raw, number);
     return 0;
 }
 

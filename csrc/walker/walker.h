@@ -62,17 +62,25 @@ struct walk_sample {
 
 struct walk_note {
     uint64_t count; /* entries that lie so */
-    uint64_t of;    /* entries that were looked at for it */
     /* Bits: for LOOKUP_DIFFERS what differs (see notes.c); for STATFS_FAILS the errno, 0: no answer. */
     uint32_t details;
     uint32_t example_count;
     char examples[WALK_NOTE_EXAMPLES][WALK_PATH_SIZE];
 };
 
+/* What is counted for nearly every entry, by each thread for itself: two that write one counter wait for each other. */
+struct walk_counts {
+    uint64_t judged;
+    uint64_t lies;                   /* of these, live and with a count of 0 */
+    uint64_t corrected;              /* of the lies, right in every answer */
+    uint64_t looked_for[WALK_NOTES]; /* entries that were looked at for a note; 0: all of them */
+};
+
 /* What one thread is doing: if `ticks` stands still, it hangs there. `lookups` is how many names the call under way
  * may look up at most, 0 for one: a slow daemon takes its time for each. */
 struct walk_slot {
     uint64_t ticks;
+    struct walk_counts counts;
     uint32_t busy;
     uint32_t lookups;
     char folder[WALK_PATH_SIZE]; /* relative to the root; "" is the root itself */
@@ -93,11 +101,7 @@ struct walk_report {
     uint32_t root_path_is_literal;       /* no symbolic link was followed, as far as it could be */
     char root_real_path[WALK_PATH_SIZE]; /* symbolic links followed; empty: not known */
 
-    /* Entries: each that was looked at is judged, unsettled, vanished or among the errors. */
-    uint64_t entries;
-    uint64_t judged;
-    uint64_t lies;                /* of these, live and with a count of 0 */
-    uint64_t corrected;           /* of the lies, right in every answer */
+    /* Entries: each that was looked at is judged (see struct walk_counts), unsettled, vanished or among the errors. */
     uint64_t left;                /* of the lies, still 0 */
     uint64_t wrong;               /* judged ones that were changed as they must not be */
     uint64_t moved;               /* judged, while other fields changed by themselves */
@@ -116,6 +120,7 @@ struct walk_report {
     char first_error_path[WALK_PATH_SIZE];
     char first_ghost_path[WALK_PATH_SIZE];
     char first_endless_path[WALK_PATH_SIZE];
+    uint64_t entries;        /* counted up by all threads, so it lies apart from what they read all the time */
     uint32_t root_is_file;   /* it was judged, and there is nothing to walk */
     uint32_t root_is_folder; /* of this host's own file systems, and no mount: it was not walked */
 

@@ -18,6 +18,7 @@ PURE = [
     "mountinfo.c",
     "image.c",
     "scope.c",
+    "counters.c",
     "known.c",
     "mounts.c",
     "kernel.c",

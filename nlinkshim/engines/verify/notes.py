@@ -11,6 +11,7 @@ import os
 from typing import Any, NamedTuple
 
 from nlinkshim._walker import ffi, lib
+from nlinkshim.engines.verify.counts import looked_for
 
 
 class Kind(NamedTuple):
@@ -174,11 +175,12 @@ class Note(NamedTuple):
 
 def notes_of(report: Any) -> tuple[Note, ...]:
     """What `report` (struct walk_report *) tells, in the order of the table."""
-    return tuple(_note(kind, report) for kind in KINDS if _is_told(kind, report.notes[kind.number]))
+    return tuple(_note(kind, report) for kind in KINDS if _is_told(kind, report))
 
 
-def _is_told(kind: Kind, found: Any) -> bool:
-    return bool(found.count > 0 and found.count >= kind.least * found.of)
+def _is_told(kind: Kind, report: Any) -> bool:
+    count = report.notes[kind.number].count
+    return bool(count > 0 and count >= kind.least * looked_for(report, kind.number))
 
 
 def _note(kind: Kind, report: Any) -> Note:
@@ -187,7 +189,7 @@ def _note(kind: Kind, report: Any) -> Note:
     return Note(
         id=kind.id,
         count=found.count,
-        of=1 if of_the_mount else found.of or report.entries,
+        of=1 if of_the_mount else looked_for(report, kind.number) or report.entries,
         sampled=kind.sampled,
         what=kind.what,
         detail=_detail(kind, found.details),

@@ -18,6 +18,7 @@ import _cffi_backend
 
 from nlinkshim._version import __version__
 from nlinkshim._walker import ffi, lib
+from nlinkshim.engines.verify.counts import counted
 from nlinkshim.engines.verify.judge import Walk
 from nlinkshim.engines.verify.notes import notes_of
 from nlinkshim.engines.verify.result import LEFT_AT_0, Sample
@@ -149,7 +150,7 @@ def _watch(
     try:
         while not waiting.poll(POLL_SECONDS * 1000):
             if progress:
-                progress(report.entries, report.lies)
+                progress(report.entries, counted(report, "lies"))
             slot = _stuck(report, ticks, timeout)
             if slot is not None:
                 if report.phase == lib.WALK_NOTING:
@@ -210,6 +211,7 @@ def _read(report: Report, end: _End) -> Walk:
     below = bytes(ffi.buffer(report.mounts_below_paths, report.mounts_below_size))
     return Walk(
         **{name: getattr(report, name) for name in _COPIED},
+        **{name: counted(report, name) for name in ("judged", "lies", "corrected")},
         unread={
             errno.errorcode.get(number, "other"): count for number, count in enumerate(report.unread) if count
         },
@@ -238,9 +240,6 @@ def _read(report: Report, end: _End) -> Walk:
 
 _COPIED = (
     "entries",
-    "judged",
-    "lies",
-    "corrected",
     "left",
     "wrong",
     "moved",
