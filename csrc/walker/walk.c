@@ -10,6 +10,7 @@
 #include <sys/syscall.h>
 #include <unistd.h>
 
+#include "below.h"
 #include "gone.h"
 #include "listing.h"
 #include "threads.h"
@@ -179,11 +180,13 @@ static void look_at(struct worker *worker, struct folder *folder, const char *na
         note_missing(walk, folder, name);
     if (look != LOOKED || !S_ISDIR(raw.st_mode))
         return;
-    char inside[WALK_PATH_SIZE];
-    if (join_path(inside, "", folder->path, name))
-        enter(worker, inside);
-    else
-        tally_error(&walk->tally, folder->path, name, ENAMETOOLONG);
+    char *inside = NULL; /* of any length */
+    if (asprintf(&inside, "%s%s%s", folder->path, *folder->path ? "/" : "", name) < 0) {
+        tally_error(&walk->tally, folder->path, name, ENOMEM);
+        return;
+    }
+    enter(worker, inside);
+    free(inside);
 }
 
 static void look_at_batch(struct worker *worker, struct folder *folder, const char *names, unsigned count)
@@ -221,7 +224,7 @@ static void tally_folder(struct walk *walk, const char *path, int fd, int error)
 {
     struct stat named, open;
     if (error_of_vanished(error) && *path) {
-        if (raw_fstatat(walk->root_fd, path, &named, AT_SYMLINK_NOFOLLOW) != 0) {
+        if (stat_below(walk->root_fd, path, &named) != 0) {
             if (error_of_vanished(errno))
                 return;
         } else if (!S_ISDIR(named.st_mode) ||
@@ -286,7 +289,7 @@ static int open_folder(struct walk *walk, struct walk_slot *slot, const char *pa
         if (try > 0 && error_is_final(errno))
             break;
         tick_for(slot, names_of(path));
-        fd = openat(walk->root_fd, *path ? path : ".", O_RDONLY | O_DIRECTORY | O_NOFOLLOW | O_CLOEXEC);
+        fd = open_below(walk->root_fd, path);
         if (fd >= 0 && try > 0)
             ADD(walk->report->transient, try);
     }
