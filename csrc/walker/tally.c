@@ -14,6 +14,7 @@ void copy_text(char *to, size_t size, const char *from)
 
 bool join_path(char *path, const char *root, const char *folder, const char *name)
 {
+    static const char cut[] = "...";
     const char *parts[] = {root, folder, name};
     size_t length = 0;
     for (int i = 0; i < 3; i++) {
@@ -21,8 +22,13 @@ bool join_path(char *path, const char *root, const char *folder, const char *nam
         if (!size)
             continue;
         bool slash = length && path[length - 1] != '/';
-        if (length + slash + size >= WALK_PATH_SIZE)
+        if (length + slash + size >= WALK_PATH_SIZE) {
+            size_t room = WALK_PATH_SIZE - sizeof cut - length;
+            memcpy(path + length, slash ? "/" : "", slash);
+            memcpy(path + length + slash, parts[i], room - slash);
+            memcpy(path + length + room, cut, sizeof cut);
             return false;
+        }
         if (slash)
             path[length++] = '/';
         memcpy(path + length, parts[i], size);

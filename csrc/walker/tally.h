@@ -26,7 +26,8 @@ void tally_mount_below(struct walk_tally *tally, const char *folder, const char 
 /* `from`, cut to `size` bytes with its end. */
 void copy_text(char *to, size_t size, const char *from);
 
-/* `root/folder/name` (empty parts are left out) into WALK_PATH_SIZE bytes; false if that does not fit. */
+/* `root/folder/name` (empty parts are left out) into WALK_PATH_SIZE bytes; false if that does not fit, and is
+ * cut to end in "...". */
 bool join_path(char *path, const char *root, const char *folder, const char *name);
 
 #endif

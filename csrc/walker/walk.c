@@ -9,6 +9,7 @@
 #include <sys/syscall.h>
 #include <unistd.h>
 
+#include "below.h"
 #include "listing.h"
 #include "look.h"
 #include "slot.h"
@@ -31,11 +32,13 @@ static void enter(struct worker *worker, const char *path)
 
 static void enter_below(struct worker *worker, const struct folder *folder, const char *name)
 {
-    char path[WALK_PATH_SIZE];
-    if (join_path(path, "", folder->path, name))
-        enter(worker, path);
-    else
-        tally_error(&worker->walk->tally, folder->path, name, ENAMETOOLONG);
+    char *path = NULL; /* of any length */
+    if (asprintf(&path, "%s%s%s", folder->path, *folder->path ? "/" : "", name) < 0) {
+        tally_error(&worker->walk->tally, folder->path, name, ENOMEM);
+        return;
+    }
+    enter(worker, path);
+    free(path);
 }
 
 static void release(struct worker *worker, struct folder *folder)
@@ -84,7 +87,7 @@ static void tally_folder(struct walk *walk, const char *path, int fd, int error)
 {
     struct stat named, open;
     if (error_of_vanished(error) && *path) {
-        if (raw_fstatat(walk->root_fd, path, &named, AT_SYMLINK_NOFOLLOW) != 0) {
+        if (stat_below(walk->root_fd, path, &named) != 0) {
             if (error_of_vanished(errno))
                 return;
         } else if (!S_ISDIR(named.st_mode) ||
@@ -149,7 +152,7 @@ static int open_folder(struct walk *walk, struct walk_slot *slot, const char *pa
         if (try > 0 && error_is_final(errno))
             break;
         tick_for(slot, names_of(path));
-        fd = openat(walk->root_fd, *path ? path : ".", O_RDONLY | O_DIRECTORY | O_NOFOLLOW | O_CLOEXEC);
+        fd = open_below(walk->root_fd, path);
         if (fd >= 0 && try > 0)
             ADD(walk->report->transient, try);
     }

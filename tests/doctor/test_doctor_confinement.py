@@ -45,6 +45,7 @@ def host(tmp_path, monkeypatch) -> Path:
         file.write_text(text)
     (tmp_path / "apparmor.d/local").mkdir()
     (tmp_path / "proc/1234/attr").mkdir(parents=True)
+    (tmp_path / "proc/1234/comm").write_text("smbd\n")
     monkeypatch.setattr(confinement, "APPARMOR", tmp_path / "apparmor.d")
     monkeypatch.setattr(confinement, "APPARMOR_LOADED", tmp_path / "profiles")
     monkeypatch.setattr(confinement, "PROC", tmp_path / "proc")

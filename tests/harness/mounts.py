@@ -18,6 +18,7 @@ from . import processes
 
 MS_BIND = 4096
 MS_REC = 1 << 14
+MS_PRIVATE = 1 << 18
 MS_SLAVE = 1 << 19
 MS_SHARED = 1 << 20
 MNT_DETACH = 2
@@ -55,6 +56,9 @@ def mount(source: str, target: Path, fstype: str | None, flags: int = 0, data: s
     if _libc.mount(*arguments, ctypes.c_ulong(flags), None if data is None else os.fsencode(data)) != 0:
         error = ctypes.get_errno()
         raise OSError(error, f"mounting {fstype or source} on {target}: {os.strerror(error)}")
+    # Of a shared mount, as `/` is on every systemd machine, a bind shows what is mounted on the other later.
+    if flags == MS_BIND:
+        mount("none", target, None, MS_PRIVATE)
 
 
 def detach(point: Path) -> None:

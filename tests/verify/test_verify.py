@@ -319,6 +319,21 @@ def test_a_deep_tree(verify, folder):
     assert verify("--plain", folder)[1]["entries"] == 301
 
 
+def test_deeper_than_a_path_can_say(verify, folder):
+    """The kernel takes 4,095 bytes: what lies beyond is walked all the same, and named by its beginning."""
+    names = [f"{number:0200}" for number in range(45)]
+    here = os.open(folder, os.O_RDONLY)
+    for name in names:
+        os.mkdir(name, dir_fd=here)
+        inner = os.open(name, os.O_RDONLY, dir_fd=here)
+        os.close(here)
+        here = inner
+    os.close(os.open("file", os.O_CREAT | os.O_WRONLY, dir_fd=here))
+    os.close(here)
+    code, found = verify("--plain", "--every-entry-point", folder)
+    assert (code, found["verdict"], found["entries"]) == (0, "not-needed", 47)
+
+
 @pytest.mark.parametrize(("entries", "fanout"), [(10_000, 1), (20_000, 20_000)])
 def test_more_than_can_wait_for_its_turn(verify, mount_gofuse, entries, fanout):
     """More folders, or more names of a folder, than the walk keeps at hand: none is left out."""

@@ -10,7 +10,6 @@ from nlinkshim.engines.doctor.apparmor import Profile, find_profile
 from nlinkshim.engines.doctor.context import Context
 from nlinkshim.engines.doctor.loading import STABLE_PLACE
 from nlinkshim.engines.doctor.result import Answer, failed, passed, warned
-from nlinkshim.engines.status.result import Process
 from nlinkshim.engines.status.status import status
 from nlinkshim.mounts.remedy import Remedy, quote
 
@@ -30,8 +29,7 @@ _READ = {
 def apparmor(context: Context) -> Iterator[Answer]:
     """Debian's profile for smbd (package apparmor-profiles) lets it read `mounts` but not `mountinfo`, and
     maps no library below /usr/local/lib."""
-    live = [process for process in status(name="smbd").processes if process.mapped is not None]
-    found = _profile_in_force(live)
+    found = _profile_in_force()
     if found is None:
         return
     name, mode = found
@@ -47,6 +45,7 @@ def apparmor(context: Context) -> Iterator[Answer]:
         return
     profile = Profile(file, APPARMOR)
     lines = [rule for path, rule in _READ.items() if not profile.allows(path, "r")]
+    live = status(name="smbd").processes
     shims = sorted({process.shim_path for process in live if process.shim_path} or {STABLE_PLACE})
     lines += [f"{shim} mr," for shim in shims if not profile.allows(shim, "m")]
     if not lines:
@@ -65,10 +64,11 @@ def apparmor(context: Context) -> Iterator[Answer]:
     )
 
 
-def _profile_in_force(live: list[Process]) -> tuple[str, str] | None:
+def _profile_in_force() -> tuple[str, str] | None:
     """Name and mode of a profile for smbd: that of a process, else that which the kernel has for the next.
     Not a container's own profile, which lets all be read that this is about."""
-    files = [PROC / str(process.pid) / name for process in live for name in _ATTRIBUTES]
+    live = [file.parent for file in PROC.glob("[0-9]*/comm") if _text(file).startswith("smbd")]
+    files = [folder / name for folder in live for name in _ATTRIBUTES]
     for line in [line for file in (*files, APPARMOR_LOADED) for line in _text(file).splitlines()]:
         confined = re.fullmatch(r"(\S.*) \((\w+)\)", line)
         if confined and "smbd" in confined[1].split("//")[0]:
