@@ -43,9 +43,9 @@ static inline uint32_t counted(bool lie, bool directory)
 }
 
 /* Settled by the first slot of the cache and a glance at the name. */
-static inline bool is_plain_lie(const struct lookup *lookup, uint64_t device, uintptr_t stamp)
+static inline bool is_plain_lie(const struct lookup *lookup, uint64_t device, uint64_t stamp)
 {
-    uintptr_t verdict = scope_probe(device, stamp, 0);
+    uint64_t verdict = scope_probe(device, stamp, 0);
     if (__builtin_expect(verdict - VERDICT_INSIDE > VERDICT_COUNTS - VERDICT_INSIDE, 0))
         return verdict == VERDICT_LIAR;
     return lookup->path && name_is_plain(lookup->path, text_end(lookup->path));
@@ -67,7 +67,7 @@ int mend_statx_in_depth(const struct lookup *lookup);
  * read from `lookup` again. */
 static INLINED int mend_stat(struct lookup *lookup)
 {
-    uintptr_t stamp = scope_stamp(&lookup->now);
+    uint64_t stamp = scope_stamp(&lookup->now);
     if (!is_plain_lie(lookup, FIELD(lookup->answer, STAT_DEV, field64), stamp))
         return mend_stat_in_depth(lookup);
     void *st = lookup->answer;
@@ -77,7 +77,7 @@ static INLINED int mend_stat(struct lookup *lookup)
 
 static INLINED int mend_statx(struct lookup *lookup)
 {
-    uintptr_t stamp = scope_stamp(&lookup->now);
+    uint64_t stamp = scope_stamp(&lookup->now);
     if (!is_plain_lie(lookup, statx_device(lookup->answer), stamp) ||
         !(FIELD(lookup->answer, STATX_AT_MASK, field32) & K_STATX_TYPE))
         return mend_statx_in_depth(lookup);

@@ -26,7 +26,7 @@ enum name_kind name_kind_from(const char *base, const char *path);
  * may not be ordinary. */
 extern const struct name_letters {
     uint8_t last[256], last_but_one[256], last_but_two[256], second[256], third[256];
-} name_letters __attribute__((visibility("hidden")));
+} name_letters;
 
 /* For a path that the quick look does not settle. */
 bool name_is_plain_second_look(const char *path, const char *end);

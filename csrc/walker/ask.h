@@ -7,6 +7,8 @@
 #include <stdint.h>
 #include <sys/stat.h>
 
+#include "answer.h"
+
 /* How to reach the entry, for entry points that take a descriptor and those that take a path. */
 struct place {
     int dirfd;
@@ -23,6 +25,7 @@ struct asker {
     int (*raw)(const struct asker *asker, const struct place *place, struct stat *st);
     void *function; /* the entry point, as the loader resolved it */
     int flags;      /* AT_STATX_* */
+    enum layout layout; /* of what libc answers with */
 };
 
 /* The usual one: fstatat beside the kernel's newfstatat. */

@@ -3,6 +3,8 @@
 #define _GNU_SOURCE
 #include "probe.h"
 
+#include "state.h"
+
 #include <errno.h>
 #include <fcntl.h>
 #include <signal.h>
@@ -193,5 +195,20 @@ int watch(const struct options *options, int fd)
     }
     setitimer(ITIMER_REAL, &(struct itimerval){{0, 0}, {0, 0}}, NULL);
     printf("storm\twatch\tcalls=%lu\tzeros_before=%lu\tzeros=%lu\tfailed=%lu\tlast=%lu\n", calls, before, zeros, failed, last);
+    return 0;
+}
+
+/* Print what the shim in this process tells of itself: `state CORRECTED LEFT_ALONE LAST_REVALIDATION`. */
+int do_state(const struct options *options, const char *unused)
+{
+    static const struct options defaults;
+    const struct nlinkshim_state *found = find_function(&defaults, "nlinkshim_state");
+    (void)options, (void)unused;
+    if (!found) {
+        errno = ENOENT;
+        return -1;
+    }
+    printf("state\t%lu\t%lu\t%lu\n", (unsigned long)found->corrected, (unsigned long)found->left_alone,
+           (unsigned long)found->last_revalidation);
     return 0;
 }
