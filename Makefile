@@ -18,13 +18,17 @@ TEST_PACKAGES := $(DEMO_PACKAGES) golang-go golang-github-hanwen-go-fuse-dev mus
 	user-mode-linux iproute2 iptables e2fsprogs man-db zsh fish
 BENCH_PACKAGES := $(TEST_PACKAGES) bfs fd-find findutils
 
-.PHONY: demo test lab check lint bench wheel wheels docs clean
+.PHONY: demo test matrix lab check lint bench wheel wheels docs clean
 
 demo: $(VENV)/.system-demo $(VENV)/.installed
 	$(BIN)/nlinkshim demo
 
 test: $(VENV)/.system-test $(VENV)/.developed
 	$(BIN)/pytest $(PYTEST_ARGUMENTS)
+
+# the shim's entry points on every machine, under qemu; make test tries some of these
+matrix: $(VENV)/.system-test $(VENV)/.developed
+	NLINKSHIM_MATRIX=all $(BIN)/pytest -q tests/foreign $(PYTEST_ARGUMENTS)
 
 # what consumers see when servers fail, with the Samba of a Debian release, into docs/drills.md: make lab SAMBA=trixie
 lab: $(VENV)/.system-test $(VENV)/.developed

@@ -3,6 +3,7 @@
 #define _GNU_SOURCE
 #include "probe.h"
 
+#include "machine.h"
 #include "state.h"
 
 #include <errno.h>
@@ -91,7 +92,7 @@ int do_deny(const struct options *options, const char *rule)
         const char *name;
         unsigned number;
     } calls[] = {{"fcntl", SYS_fcntl},       {"statx", SYS_statx},         {"prlimit64", SYS_prlimit64},
-                 {"openat2", 437},           {"readlinkat", SYS_readlinkat}, {"newfstatat", SYS_newfstatat},
+                 {"openat2", 437},           {"readlinkat", SYS_readlinkat}, {"newfstatat", NR_NEWFSTATAT},
                  {"statmount", 457},         {"listmount", 458},            {"openat", SYS_openat}};
     const char *equals = strchr(rule, '=');
     (void)options;
@@ -111,6 +112,7 @@ int do_deny(const struct options *options, const char *rule)
     return -1;
 }
 
+#ifdef __x86_64__
 /* What the kernel hands to a filter: 16 bytes, then six arguments. */
 enum { NUMBER_AT = 0, SIXTH_ARGUMENT_AT = 16 + 5 * 8, TRAP = 0x30000, OUR_OWN = 0x6e6c };
 static long stolen_call;
@@ -166,6 +168,15 @@ int do_steal(const struct options *options, const char *rule)
     struct filter_program program = {sizeof filter / sizeof *filter, filter};
     return prctl(PR_SET_NO_NEW_PRIVS, 1, 0, 0, 0) || prctl(PR_SET_SECCOMP, FILTER_MODE, &program);
 }
+#else
+/* The registers of a call are known on one machine alone. */
+int do_steal(const struct options *options, const char *rule)
+{
+    (void)options, (void)rule;
+    errno = ENOSYS;
+    return -1;
+}
+#endif
 
 static void interrupted(int number)
 {
