@@ -46,7 +46,7 @@ def planted(release: Path, folder: Path) -> Callable[..., Path]:
             archive.extractall(folder / "content")
         change(folder / "content" / part)
         wheel = folder / name
-        with zipfile.ZipFile(wheel, "w") as archive:
+        with zipfile.ZipFile(wheel, "w", zipfile.ZIP_DEFLATED) as archive:
             for path in sorted((folder / "content").rglob("*")):
                 archive.write(path, path.relative_to(folder / "content"))
         return wheel
@@ -60,6 +60,10 @@ def nothing(shim: Path) -> None:
 
 def patched(*words: str) -> Callable[[Path], None]:
     return lambda shim: processes.run([str(PATCHELF), *words, str(shim)]) and None
+
+
+def told(shim: Path) -> None:
+    Path(f"{shim}.sha256").write_text(hashlib.sha256(shim.read_bytes()).hexdigest())
 
 
 def renamed_symbol(shim: Path) -> None:
@@ -144,10 +148,37 @@ def test_another_machines_name_is_refused(release: Path, planted):
 
 
 def test_two_shims_of_one_machine_are_refused(release: Path, planted):
-    other = planted(lambda shim: shim.write_bytes(shim.read_bytes() + b"\0"))
+    def change(shim: Path) -> None:
+        shim.write_bytes(shim.read_bytes() + b"\0")
+        told(shim)
+
+    other = planted(change)
     done = run_script("check", release, other)
     assert done.returncode == 1
     assert "its shim is not that of the other wheel for this machine" in done.stdout
+
+
+def test_a_wheel_that_tells_another_digest_is_refused(planted):
+    done = run_script("check", planted(lambda shim: shim.write_bytes(shim.read_bytes() + b"\0")))
+    assert "it does not tell the SHA-256 of its shim" in done.stdout
+
+
+def test_the_installed_shim_is_verified(planted, folder: Path, monkeypatch, capsys):
+    """That of a release, one that was built from source, and one that is neither."""
+    from nlinkshim.commands import main
+
+    planted(nothing)
+    shim = folder / "content" / SHIM
+    monkeypatch.setattr("nlinkshim.commands.path.shim_path", lambda: shim)
+    digest = hashlib.sha256(shim.read_bytes()).hexdigest()
+    assert main(["path", "--verify"]) == 0
+    assert capsys.readouterr().out == f"{digest}  {shim}  (release)\n"
+    shim.write_bytes(shim.read_bytes() + b"\0")
+    assert main(["path", "--verify"]) == 4
+    assert f"{shim} is not the file that its wheel had" in capsys.readouterr().err
+    Path(f"{shim}.sha256").unlink()
+    assert main(["path", "--verify"]) == 0
+    assert "(built from source)" in capsys.readouterr().out
 
 
 def test_a_missing_wheel_is_told(release: Path):
