@@ -7,7 +7,7 @@ BIN := $(VENV)/bin
 PIP := $(BIN)/python -m pip install
 QUIETLY := @sh wheels/quietly.sh
 
-NATIVE := $(wildcard csrc/*/*.[ch] csrc/shim/symbols.def wheels/backend.py)
+NATIVE := $(wildcard csrc/*/*.[ch] csrc/shim/machines/*.h csrc/shim/symbols.def wheels/backend.py wheels/native.py)
 DEMO_PACKAGES := gcc libc6-dev python3-dev python3-venv libffi-dev fuse3 samba samba-vfs-modules smbclient
 TEST_PACKAGES := $(DEMO_PACKAGES) golang-go golang-github-hanwen-go-fuse-dev musl musl-tools clang clang-format shellcheck \
 	gcc-aarch64-linux-gnu libc6-dev-arm64-cross gcc-i686-linux-gnu libc6-dev-i386-cross \
@@ -18,13 +18,17 @@ TEST_PACKAGES := $(DEMO_PACKAGES) golang-go golang-github-hanwen-go-fuse-dev mus
 	user-mode-linux iproute2 iptables e2fsprogs man-db zsh fish
 BENCH_PACKAGES := $(TEST_PACKAGES) bfs fd-find findutils
 
-.PHONY: demo test lab readme check lint bench wheel docs clean
+.PHONY: demo test matrix lab readme check lint bench wheel wheels docs clean
 
 demo: $(VENV)/.system-demo $(VENV)/.installed
 	$(BIN)/nlinkshim demo
 
 test: $(VENV)/.system-test $(VENV)/.developed
 	$(BIN)/pytest $(PYTEST_ARGUMENTS)
+
+# the shim's entry points on every machine, under qemu; make test tries some of these
+matrix: $(VENV)/.system-test $(VENV)/.developed
+	NLINKSHIM_MATRIX=all $(BIN)/pytest -q tests/foreign $(PYTEST_ARGUMENTS)
 
 # what consumers see when servers fail, with the Samba of a Debian release, into docs/drills.md: make lab SAMBA=trixie
 lab: $(VENV)/.system-test $(VENV)/.developed
@@ -51,8 +55,17 @@ lint: $(VENV)/.system-test $(VENV)/.developed
 bench: $(VENV)/.system-bench $(VENV)/.developed
 	$(BIN)/python -m bench $(BENCH_ARGUMENTS)
 
+# of every machine for glibc, and this one's for musl; make wheels: for both
 wheel: $(VENV)/.developed
-	sh wheels/build.sh $(BIN)/python dist
+	rm -rf dist
+	$(BIN)/python wheels/build --libc glibc dist
+	$(BIN)/python wheels/build --libc musl --machine $(shell uname -m) dist
+	$(BIN)/python wheels/check dist/*.whl
+
+wheels: $(VENV)/.developed
+	rm -rf dist
+	$(BIN)/python wheels/build dist
+	$(BIN)/python wheels/check --all dist/*.whl
 
 docs: $(VENV)/.developed
 	$(BIN)/python docs/tables.py

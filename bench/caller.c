@@ -25,7 +25,9 @@
 #include <time.h>
 #include <unistd.h>
 
-enum { CALLS = 500, OPEN_FOLDERS = 16, VERSION = 1 /* of the structure, on x86-64 */ };
+#include "machine.h"
+
+enum { CALLS = 500, OPEN_FOLDERS = 16, VERSION = XSTAT_VERSION };
 enum shape { PATH, LINK, FD, AT, XPATH, XLINK, XFD, XAT, STATX, FTS_READ, FTS_CHILDREN, FTW, NFTW };
 
 static const struct {

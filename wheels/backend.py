@@ -1,101 +1,34 @@
 """The build backend: setuptools, which is told here how the two native parts are made.
 
 - the walker, a cffi extension in API mode for the stable ABI; its C is generated from walker.h at build time
-- the shim, a shared object that depends on nothing: no libc, no Python. Flags from outside (CFLAGS, the
-  interpreter's own) would take that property away, so only the compiler ($CC) is the user's choice.
+- the shim, a shared object that depends on nothing: no libc, no Python
 
-Warnings are no errors here: the next compiler has new ones, and its user cannot mend them. In lint-native.sh
-they are.
+native.py compiles them, for the machine that $CC compiles for. Warnings are no errors: the next compiler has
+new ones, and its user cannot mend them. In lint-native.sh they are.
 """
 
 from __future__ import annotations
 
 import contextlib
+import hashlib
 import os
-import shlex
 import shutil
 import subprocess
 import sysconfig
 import tempfile
-from collections.abc import Iterable, Iterator, Mapping
+from collections.abc import Iterator, Mapping
 from pathlib import Path
 from typing import Any
 
 from cffi import FFI
+from native import HEADERS, ROOT, WALKER_SOURCES, build_shim, build_walker, compiler
 from setuptools import Extension, build_meta
 from setuptools.build_meta import prepare_metadata_for_build_editable  # noqa: F401  a hook of PEP 660
+from setuptools.command.bdist_wheel import bdist_wheel
 from setuptools.command.build_ext import build_ext
-from setuptools.errors import CompileError
-
-ROOT = Path(__file__).parent.parent
-SHIM_SOURCES = ROOT / "csrc/shim"
-WALKER_SOURCES = ROOT / "csrc/walker"
 
 WALKER = "nlinkshim._walker"
 SHIM = "nlinkshim.libnlinkshim"
-
-WARNINGS = ("-Wall", "-Wextra")
-
-SHIM_FLAGS = (
-    "-std=gnu11",
-    "-D_GNU_SOURCE",
-    "-O2",
-    "-fPIC",
-    "-fvisibility=hidden",
-    # nothing of libc's may be called behind our back
-    "-ffreestanding",
-    "-fno-builtin",
-    "-fno-stack-protector",
-    # right before relocation: no table of pointers, and imports by a GOT slot that can be tested for NULL
-    "-fno-plt",
-    "-fno-jump-tables",
-    # the caller's structures are read by offset
-    "-fno-strict-aliasing",
-    *WARNINGS,
-)
-
-SHIM_LINK_FLAGS = (
-    "-shared",
-    "-nostdlib",
-    "-nostartfiles",
-    "-Wl,-soname,libnlinkshim.so",
-    "-Wl,-z,now,-z,relro,-z,noexecstack,-z,text,-z,defs",
-    "-Wl,--hash-style=gnu",
-    "-Wl,--build-id=sha1",
-)
-
-# Given where the compiler takes them: gcc's names of what clang's -fno-builtin and -fno-jump-tables include;
-# no filler to run through before a loop of a few rounds; the same bytes wherever it is built; the mark
-# without which a shim would switch CET off in its process.
-PROBED_FLAGS = (
-    "-fno-tree-loop-distribute-patterns",
-    "-fno-tree-switch-conversion",
-    "-fno-align-loops",
-    f"-ffile-prefix-map={ROOT}=.",
-    "-fcf-protection=full",
-)
-
-# What the two parts include that comes in packages of their own, as Debian names them.
-HEADERS = {"sys/stat.h": "libc6-dev", "linux/stat.h": "linux-libc-dev", "Python.h": "python3-dev"}
-
-
-def compiler() -> list[str]:
-    """The command that compiles, in words: $CC, else the interpreter's.
-
-    Raises SystemExit, with one line for the user: it is no command or not installed.
-    """
-    given = os.environ.get("CC", "").strip()
-    try:
-        words = shlex.split(given or sysconfig.get_config_var("CC") or "cc")
-    except ValueError as error:
-        raise SystemExit(f"nlinkshim: CC={given} is no command: {error}") from error
-    if shutil.which(words[0]) is None:
-        raise SystemExit(
-            f"nlinkshim: there is no wheel for this machine, and to build one a C compiler is missing:"
-            f" {words[0]} is not installed (Debian: apt-get install gcc {' '.join(HEADERS.values())}); CC=..."
-            f" names another"
-        )
-    return words
 
 
 def require_toolchain() -> None:
@@ -116,42 +49,6 @@ def require_toolchain() -> None:
         )
 
 
-def run(command: list[str]) -> None:
-    """Raises CompileError, which setuptools shows as one line below what the compiler said."""
-    code = subprocess.run(command, check=False).returncode
-    if code != 0:
-        raise CompileError(f"{shlex.join(command)} ended with {code}")
-
-
-def taken(cc: list[str], flags: Iterable[str], folder: Path) -> list[str]:
-    """Those of `flags` that the compiler takes without a word; it writes into `folder`."""
-    source = ["-x", "c", "-c", os.devnull, "-o", str(folder / "probe.o")]
-    return [
-        flag
-        for flag in flags
-        if subprocess.run([*cc, "-Werror", flag, *source], capture_output=True, check=False).returncode == 0
-    ]
-
-
-def build_shim(output: Path, objects: Path, version: str, extra: tuple[str, ...] = ()) -> None:
-    """Compile the shim to `output`, with its objects in the folder `objects`.
-
-    The layout of the target's structures is asserted on the way. `extra` are further compiler flags.
-    """
-    cc = compiler()
-    objects.mkdir(parents=True, exist_ok=True)
-    output.parent.mkdir(parents=True, exist_ok=True)
-    define = f'-DNLINKSHIM_VERSION="{version}"'
-    flags = [*SHIM_FLAGS, *taken(cc, PROBED_FLAGS, objects), define, *extra]
-    linked = []
-    for source in sorted(SHIM_SOURCES.glob("*.c")):
-        target = objects / f"{source.stem}.o"
-        run([*cc, *flags, "-c", str(source), "-o", str(target)])
-        if source.stem != "layout_check":
-            linked.append(str(target))
-    run([*cc, *SHIM_LINK_FLAGS, *linked, "-o", str(output)])
-
-
 class BuildExt(build_ext):
     """build_ext, with a recipe of its own for each of our extensions."""
 
@@ -161,24 +58,30 @@ class BuildExt(build_ext):
         return str(super().get_ext_filename(fullname))  # type: ignore[no-untyped-call]
 
     def build_extension(self, ext: Extension) -> None:
+        output = Path(self.get_ext_fullpath(ext.name)).absolute()
+        temporary = Path(self.build_temp).absolute()
         if ext.name == SHIM:
-            output = Path(self.get_ext_fullpath(ext.name)).absolute()
-            objects = Path(self.build_temp).absolute() / "shim"
-            build_shim(output, objects, self.distribution.get_version())
+            build_shim(output, temporary / "shim", self.distribution.get_version())
+            if os.environ.get("NLINKSHIM_RELEASE") == "1":  # for nlinkshim path --verify
+                digest = hashlib.sha256(output.read_bytes()).hexdigest()
+                Path(f"{output}.sha256").write_text(f"{digest}\n", encoding="ascii")
             return
         ffi = FFI()
-        header = WALKER_SOURCES / "walker.h"
-        ffi.cdef(header.read_text(encoding="utf-8"))
+        ffi.cdef((WALKER_SOURCES / "walker.h").read_text(encoding="utf-8"))
         ffi.set_source(ext.name, '#include <stdint.h>\n#include "walker.h"')
-        generated = Path(self.build_temp) / "_walker.c"
+        generated = temporary / "_walker.c"
         generated.parent.mkdir(parents=True, exist_ok=True)
         ffi.emit_c_code(str(generated))
-        ext.sources = [*sorted(str(source) for source in WALKER_SOURCES.glob("*.c")), str(generated)]
-        ext.depends = [str(header)]
-        ext.include_dirs = [str(WALKER_SOURCES)]
-        ext.extra_compile_args = ["-std=gnu11", "-D_GNU_SOURCE", "-O2", "-pthread", *WARNINGS]
-        ext.extra_link_args = ["-pthread"]
-        super().build_extension(ext)
+        build_walker(output, temporary / "walker", generated)
+
+
+class BdistWheel(bdist_wheel):
+    """bdist_wheel; free-threaded Pythons (3.13, 3.14) have no stable ABI, so each gets a wheel of its own."""
+
+    def finalize_options(self) -> None:
+        if sysconfig.get_config_var("Py_GIL_DISABLED"):
+            self.py_limited_api = False
+        super().finalize_options()
 
 
 @contextlib.contextmanager

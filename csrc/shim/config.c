@@ -3,7 +3,7 @@
 #include "kernel.h"
 #include "text.h"
 
-extern char **environ __attribute__((weak));
+extern char **environ __attribute__((weak, visibility("default")));
 
 struct scope scope;
 

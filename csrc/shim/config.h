@@ -39,6 +39,6 @@ static inline bool configured(void)
 /* Write the one line that NLINKSHIM_VERBOSE=1 asks for, if it does. */
 void announce(char *const *fallback);
 
-extern struct scope scope __attribute__((visibility("hidden")));
+extern struct scope scope;
 
 #endif

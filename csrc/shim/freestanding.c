@@ -17,3 +17,18 @@ void *memcpy(void *restrict to, const void *restrict from, size_t size)
         *byte++ = *source++;
     return to;
 }
+
+#ifdef __ARM_EABI__
+/* Unwind tables name these, for the linker to find the unwinder by; the unwinder goes by their numbers. */
+void __aeabi_unwind_cpp_pr0(void)
+{
+}
+
+void __aeabi_unwind_cpp_pr1(void)
+{
+}
+
+void __aeabi_unwind_cpp_pr2(void)
+{
+}
+#endif

@@ -95,12 +95,35 @@ static int names(const struct image *image, address at, const char *name)
     return text != NULL;
 }
 
+/* The functions of ppc64le's vDSO have no type. */
+static int is_code(const ElfW(Sym) * symbol)
+{
+    return ELF32_ST_TYPE(symbol->st_info) == STT_FUNC || ELF32_ST_TYPE(symbol->st_info) == STT_NOTYPE;
+}
+
+/* Not every machine divides, and compilers call libgcc where it does not. */
+static uint32_t remainder_of(uint32_t number, uint32_t divisor)
+{
+#if defined __arm__ && !defined __ARM_FEATURE_IDIV
+    uint32_t rest = 0;
+    for (unsigned bit = 32; bit--;) {
+        uint32_t carry = rest >> 31;
+        rest = rest << 1 | (number >> bit & 1);
+        if (carry || rest >= divisor)
+            rest -= divisor;
+    }
+    return rest;
+#else
+    return number % divisor;
+#endif
+}
+
 enum match { NO_MATCH, HIDDEN_VERSION, DEFAULT_VERSION };
 
 static enum match matches(const struct image *image, uint32_t index, const char *name)
 {
     const ElfW(Sym) *symbol = item(image, image->symbols, index, sizeof *symbol);
-    if (!symbol || symbol->st_shndx == SHN_UNDEF || !symbol->st_value || ELF32_ST_TYPE(symbol->st_info) != STT_FUNC ||
+    if (!symbol || symbol->st_shndx == SHN_UNDEF || !symbol->st_value || !is_code(symbol) ||
         !names(image, image->strings + symbol->st_name, name) ||
         !within(image, image->base + symbol->st_value, 1, PF_X))
         return NO_MATCH;
@@ -132,10 +155,10 @@ static uint32_t gnu_lookup(const struct image *image, const char *name)
         return 0;
 
     address wanted = (address)1 << (hash % BITS) | (address)1 << ((hash >> bloom_shift) % BITS);
-    const address *filter = item(image, bloom, hash / BITS % bloom_count, sizeof *filter);
+    const address *filter = item(image, bloom, remainder_of(hash / BITS, bloom_count), sizeof *filter);
     if (!filter || (*filter & wanted) != wanted)
         return 0;
-    uint32_t index = number(image, buckets, hash % bucket_count, 0);
+    uint32_t index = number(image, buckets, remainder_of(hash, bucket_count), 0);
     if (index < first)
         return 0;
     for (;; index++) {
@@ -161,7 +184,7 @@ static uint32_t sysv_lookup(const struct image *image, const char *name)
     if (!bucket_count || bucket_count > MOST_SYMBOLS || !symbol_count)
         return 0;
     address buckets = table + 2 * sizeof(uint32_t), chains = buckets + (address)bucket_count * sizeof(uint32_t);
-    uint32_t index = number(image, buckets, hash % bucket_count, 0);
+    uint32_t index = number(image, buckets, remainder_of(hash, bucket_count), 0);
     if (!item(image, chains, symbol_count - 1, sizeof index))
         return 0;
     /* A chain that is longer than the table goes in a circle. */

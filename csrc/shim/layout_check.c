@@ -1,4 +1,5 @@
-/* Holds machine.h against the headers of the target's libc. Compiled with every build, never linked. */
+/* Holds machine.h against the headers of the target's libc. Compiled with every build, never linked; on 32-bit machines
+ * once for each structure that libc knows: as it is, with _FILE_OFFSET_BITS=64, and with _TIME_BITS=64 besides. */
 #include <errno.h>
 #include <fcntl.h>
 #include <poll.h>
@@ -19,15 +20,27 @@
 #define FIELD_SIZE(type, field) sizeof(((type *)0)->field)
 
 SAME(offsetof(struct stat, st_dev), STAT_DEV);
-SAME(offsetof(struct stat, st_ino), STAT_INO);
 SAME(offsetof(struct stat, st_nlink), STAT_NLINK);
 SAME(offsetof(struct stat, st_mode), STAT_MODE);
-SAME(sizeof(struct stat), STAT_STRUCT_SIZE);
 SAME(FIELD_SIZE(struct stat, st_nlink), sizeof(stat_nlink_t));
 SAME(FIELD_SIZE(struct stat, st_dev), 8);
-SAME(FIELD_SIZE(struct stat, st_ino), 8);
 SAME(FIELD_SIZE(struct stat, st_mode), 4);
 
+/* The kernel's, inode and all: libc's one and only, or that of large files without large times. */
+#if __SIZEOF_POINTER__ == 8 || (defined __GLIBC__ && _FILE_OFFSET_BITS == 64 && _TIME_BITS != 64)
+SAME(offsetof(struct stat, st_ino), STAT_INO);
+SAME(FIELD_SIZE(struct stat, st_ino), 8);
+SAME(sizeof(struct stat), STAT_STRUCT_SIZE);
+#endif
+#ifdef _STAT_VER
+SAME(_STAT_VER, XSTAT_VERSION);
+#endif
+
+#if defined __GLIBC__ && _FILE_OFFSET_BITS == 64
+#define FTSENT_OF(field) FTSENT64_##field
+#else
+#define FTSENT_OF(field) FTSENT_##field
+#endif
 #ifdef __GLIBC__
 SAME(offsetof(FTS, fts_options), FTS_OPTIONS);
 SAME(FTS_NOSTAT, GLIBC_FTS_NOSTAT);
@@ -35,9 +48,9 @@ SAME(FTS_NS, GLIBC_FTS_NS);
 SAME(FTS_NSOK, GLIBC_FTS_NSOK);
 SAME(offsetof(FTSENT, fts_link), FTSENT_LINK);
 SAME(offsetof(FTSENT, fts_accpath), FTSENT_ACCPATH);
-SAME(offsetof(FTSENT, fts_info), FTSENT_INFO);
-SAME(offsetof(FTSENT, fts_statp), FTSENT_STATP);
-SAME(offsetof(FTSENT, fts_name), FTSENT_NAME);
+SAME(offsetof(FTSENT, fts_info), FTSENT_OF(INFO));
+SAME(offsetof(FTSENT, fts_statp), FTSENT_OF(STATP));
+SAME(offsetof(FTSENT, fts_name), FTSENT_OF(NAME));
 #endif
 
 #ifdef STATX_NLINK
@@ -98,14 +111,24 @@ SAME(RESOLVE_NO_XDEV, K_RESOLVE_NO_XDEV);
 SAME(RESOLVE_NO_SYMLINKS, K_RESOLVE_NO_SYMLINKS);
 #endif
 
+#if __SIZEOF_POINTER__ == 8
+SAME(SYS_fstat, NR_FSTAT);
+SAME(SYS_newfstatat, NR_NEWFSTATAT);
+SAME(SYS_fcntl, NR_FCNTL);
+#else
+SAME(SYS_fstat64, NR_FSTAT);
+SAME(SYS_fstatat64, NR_NEWFSTATAT);
+SAME(SYS_fcntl64, NR_FCNTL);
+#endif
 SAME(SYS_read, NR_READ);
 SAME(SYS_write, NR_WRITE);
 SAME(SYS_close, NR_CLOSE);
-SAME(SYS_fstat, NR_FSTAT);
+#ifdef SYS_mmap
 SAME(SYS_mmap, NR_MMAP);
-SAME(SYS_fcntl, NR_FCNTL);
+#else
+SAME(SYS_mmap2, NR_MMAP);
+#endif
 SAME(SYS_openat, NR_OPENAT);
-SAME(SYS_newfstatat, NR_NEWFSTATAT);
 SAME(SYS_readlinkat, NR_READLINKAT);
 SAME(SYS_prlimit64, NR_PRLIMIT64);
 SAME(SYS_ppoll, NR_PPOLL);

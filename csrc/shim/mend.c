@@ -6,7 +6,11 @@ __attribute__((cold)) int mend_stat_in_depth(const struct lookup *lookup)
 {
     const void *st = lookup->answer;
     bool directory = is_directory(FIELD(st, STAT_MODE, field32));
-    struct entry entry = {FIELD(st, STAT_DEV, field64), FIELD(st, STAT_INO, field64), directory};
+    struct entry entry = {
+        .device = FIELD(st, STAT_DEV, field64),
+        .inode = STAT_HAS_OTHERS ? 0 : FIELD(st, STAT_INO, field64),
+        .directory = directory,
+    };
     FIELD(st, STAT_NLINK, stat_nlink_t) = counted(is_lie(lookup, &entry), directory);
     return 0;
 }

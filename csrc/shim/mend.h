@@ -43,9 +43,9 @@ static inline uint32_t counted(bool lie, bool directory)
 }
 
 /* Settled by the first slot of the cache and a glance at the name. */
-static INLINED bool is_plain_lie(const struct lookup *lookup, uint64_t device, uintptr_t stamp)
+static INLINED bool is_plain_lie(const struct lookup *lookup, uint64_t device, uint64_t stamp)
 {
-    uintptr_t before = VERDICT_COUNTS - scope_probe(device, stamp, 0);
+    uint64_t before = VERDICT_COUNTS - scope_probe(device, stamp, 0);
     if (__builtin_expect(before > VERDICT_COUNTS - VERDICT_INSIDE, 0))
         return before == VERDICT_COUNTS - VERDICT_LIAR;
     return lookup->path && name_is_plain(lookup->path);
@@ -67,7 +67,7 @@ int mend_statx_in_depth(const struct lookup *lookup);
  * read from `lookup` again. */
 static INLINED int mend_stat(struct lookup *lookup)
 {
-    uintptr_t stamp = scope_stamp(&lookup->now);
+    uint64_t stamp = scope_stamp(&lookup->now);
     if (!is_plain_lie(lookup, FIELD(lookup->answer, STAT_DEV, field64), stamp))
         return mend_stat_in_depth(lookup);
     void *st = lookup->answer;
@@ -77,7 +77,7 @@ static INLINED int mend_stat(struct lookup *lookup)
 
 static INLINED int mend_statx(struct lookup *lookup)
 {
-    uintptr_t stamp = scope_stamp(&lookup->now);
+    uint64_t stamp = scope_stamp(&lookup->now);
     if (!is_plain_lie(lookup, statx_device(lookup->answer), stamp) ||
         !(FIELD(lookup->answer, STATX_AT_MASK, field32) & K_STATX_TYPE))
         return mend_statx_in_depth(lookup);

@@ -28,7 +28,7 @@ enum name_kind name_kind_from(const char *base, const char *path);
  * may not be ordinary. */
 extern const struct name_letters {
     uint8_t last[256], last_but_one[256], last_but_two[256], second[256], third[256];
-} name_letters __attribute__((visibility("hidden")));
+} name_letters;
 
 /* Whether the two ends of a path of NAME_QUICK bytes or more show that it is ordinary. */
 enum { NAME_QUICK = 3 };

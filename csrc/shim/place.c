@@ -1,6 +1,7 @@
 #include "place.h"
 
 #include "mounts.h"
+#include "scope.h"
 #include "text.h"
 
 /* One for all threads: whoever finds it taken does without. */
@@ -11,10 +12,9 @@ static bool long_room_taken;
 /* What was judged of a mount in this second, in one word without locks:
  *   stamp (the rest) | identity (21 bits) | length of the mount point (12 bits) | MOUNT_* (7 bits) */
 enum { FACT_BITS = 7, LENGTH_BITS = 12, IDENTITY_BITS = 21, SLOTS = 64 };
-_Static_assert(sizeof(uintptr_t) == 8, "a judgement takes a word of 64 bits");
-static uint64_t slots[SLOTS];
+static scope_word_t slots[SLOTS];
 
-static uint64_t *slot(const struct place *place)
+static scope_word_t *slot(const struct place *place)
 {
     return &slots[place->mount % SLOTS];
 }
@@ -23,7 +23,7 @@ static uint64_t *slot(const struct place *place)
 static uint64_t word(const struct place *place)
 {
     uint64_t identity = place->mount & ((1u << IDENTITY_BITS) - 1);
-    return (((uint64_t)place->stamp << IDENTITY_BITS) + identity) << (LENGTH_BITS + FACT_BITS);
+    return ((place->stamp << IDENTITY_BITS) + identity) << (LENGTH_BITS + FACT_BITS);
 }
 
 static bool recall(struct place *place)

@@ -31,7 +31,7 @@ struct place {
     int fd;         /* a descriptor, or AT_FDCWD for the working directory */
     bool directory; /* or could be one */
     uint64_t device, inode;
-    uintptr_t stamp; /* the second that cached facts belong to */
+    uint64_t stamp; /* the second that cached facts belong to */
 
     uint64_t mount; /* identity; 0: not told */
     unsigned facts; /* MOUNT_* */

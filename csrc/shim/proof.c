@@ -240,26 +240,36 @@ static __attribute__((noinline)) enum verdict revalidate(const struct lookup *lo
     return verdict;
 }
 
+/* Where the caller's structure has its inode somewhere else, the kernel tells it. */
+static uint64_t inode_of(int fd, const struct entry *entry)
+{
+    char answer[STAT_STRUCT_SIZE] __attribute__((aligned(8))) = {0};
+    if (!STAT_HAS_OTHERS || entry->inode)
+        return entry->inode;
+    bool same = kernel_stat(fd, "", answer) == 0 && FIELD(answer, STAT_DEV, field64) == entry->device;
+    return same ? FIELD(answer, STAT_INO, field64) : 0;
+}
+
 /* What the open file shows decides this call alone: while an unlink is under way on an honest file system, it can be
  * found by its name with a count of 0 already. Where the mounts cannot be read (VERDICT_NONE), what was shown
  * before holds. */
 static __attribute__((noinline)) bool open_entry_lies(const struct lookup *lookup, int fd, const struct entry *entry,
-                                                      uintptr_t stamp, enum verdict verdict)
+                                                      uint64_t stamp, enum verdict verdict)
 {
     struct place place;
     place.fd = fd;
     place.directory = entry->directory;
     place.device = entry->device;
-    place.inode = entry->inode;
+    place.inode = inode_of(fd, entry);
     place.stamp = stamp;
     place_begin(&place);
     if (verdict == VERDICT_NONE)
         verdict = revalidate(lookup, &place);
-    struct fact of_entry = {entry->device, place.mount, entry->inode}, of_root = {entry->device, place.mount, 0};
+    struct fact of_entry = {entry->device, place.mount, place.inode}, of_root = {entry->device, place.mount, 0};
 
     bool told = verdict != VERDICT_NONE, lies = false;
     if (verdict != VERDICT_OUTSIDE)
-        lies = entry->inode && concluded(told ? prove_entry(&place) : UNDECIDED, &of_entry);
+        lies = place.inode && concluded(told ? prove_entry(&place) : UNDECIDED, &of_entry);
     if (verdict_is_open(verdict) || !told) {
         enum proof proof = told ? prove_root(&place) : UNDECIDED;
         bool root_lies = concluded(proof, &of_root);
@@ -289,7 +299,7 @@ static bool name_is_ordinary(const struct lookup *lookup, const struct entry *en
 }
 
 static __attribute__((noinline)) enum verdict revalidate_name(const struct lookup *lookup, uint64_t device,
-                                                              uintptr_t stamp)
+                                                              uint64_t stamp)
 {
     struct survey survey = {.device = 0};
     return scope_revalidate(lookup, device, stamp, &survey);
@@ -298,7 +308,7 @@ static __attribute__((noinline)) enum verdict revalidate_name(const struct looku
 bool is_lie(const struct lookup *lookup, const struct entry *entry)
 {
     struct coarse_time now;
-    uintptr_t stamp = scope_stamp(&now);
+    uint64_t stamp = scope_stamp(&now);
     enum verdict verdict = scope_cached(entry->device, stamp);
     if (verdict == VERDICT_LIAR || verdict == VERDICT_OUTSIDE || scope.kind == SCOPE_OFF)
         return verdict == VERDICT_LIAR;

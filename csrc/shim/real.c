@@ -5,8 +5,9 @@
 #include "kernel.h"
 #include "scope.h"
 
-extern int dl_iterate_phdr(int (*)(struct dl_phdr_info *, size_t, void *), void *) __attribute__((weak));
-extern int *__errno_location(void) __attribute__((weak));
+extern int dl_iterate_phdr(int (*)(struct dl_phdr_info *, size_t, void *), void *)
+    __attribute__((weak, visibility("default")));
+extern int *__errno_location(void) __attribute__((weak, visibility("default")));
 
 void *real_next[ENTRY_COUNT];
 bool real_is_glibc;
@@ -96,7 +97,7 @@ void *real_late(enum entry_point entry, enum entry_point relative)
     if (!__atomic_load_n(&resolved, __ATOMIC_ACQUIRE))
         real_resolve(false);
     void *next = real(entry);
-    return next ? next : real(relative);
+    return next || (STAT_HAS_OTHERS && real_is_glibc) ? next : real(relative);
 }
 
 static int answer(long result)

@@ -6,7 +6,7 @@
 #include "mounts.h"
 #include "statmount.h"
 
-uintptr_t scope_slots[SCOPE_SLOTS];
+scope_word_t scope_slots[SCOPE_SLOTS];
 clock_function scope_clock;
 
 int scope_count(int clock, struct coarse_time *now)
@@ -16,32 +16,32 @@ int scope_count(int clock, struct coarse_time *now)
     return 0;
 }
 
-enum verdict scope_cached(uint64_t device, uintptr_t stamp)
+enum verdict scope_cached(uint64_t device, uint64_t stamp)
 {
     for (unsigned probe = 0; probe < SCOPE_PROBES; probe++) {
-        uintptr_t verdict = scope_probe(device, stamp, probe);
+        uint64_t verdict = scope_probe(device, stamp, probe);
         if (verdict != VERDICT_NONE && verdict < VERDICT_END)
             return (enum verdict)verdict;
     }
     return VERDICT_NONE;
 }
 
-void scope_remember(uint64_t device, uintptr_t stamp, enum verdict verdict)
+void scope_remember(uint64_t device, uint64_t stamp, enum verdict verdict)
 {
     if (!scope_fits(device))
         return;
-    uintptr_t word = scope_word(device, stamp);
-    uintptr_t *slot = scope_slot(device, 0);
+    uint64_t word = scope_word(device, stamp);
+    scope_word_t *slot = scope_slot(device, 0);
     for (unsigned probe = 0; probe < SCOPE_PROBES; probe++) {
-        uintptr_t *candidate = scope_slot(device, probe);
-        uintptr_t held = __atomic_load_n(candidate, __ATOMIC_RELAXED);
+        scope_word_t *candidate = scope_slot(device, probe);
+        uint64_t held = __atomic_load_n(candidate, __ATOMIC_RELAXED);
         bool outdated = (held ^ word) >> STAMP_SHIFT, same_device = (held ^ word) >> VERDICT_BITS == 0;
         if (outdated || same_device || !held) {
             slot = candidate;
             break;
         }
     }
-    __atomic_store_n(slot, word + (uintptr_t)verdict, __ATOMIC_RELAXED);
+    __atomic_store_n(slot, word + (uint64_t)verdict, __ATOMIC_RELAXED);
 }
 
 /* By which mount a device was judged, in one word without locks:
@@ -49,7 +49,7 @@ void scope_remember(uint64_t device, uintptr_t stamp, enum verdict verdict)
  * As long as that mount is as it was and none is younger, it need not be looked for again. */
 #define IDENTITY_BASE (UINT64_C(1) << 31)
 enum { YOUNGER_BITS = 31, JUDGES = 64 };
-static uint64_t judges[JUDGES];
+static scope_word_t judges[JUDGES];
 
 static void remember_judge(uint64_t device, uint64_t identity, uint64_t newest)
 {
@@ -121,7 +121,7 @@ static bool judged_afresh(const struct lookup *lookup, struct survey *survey, un
     return scope.kind == SCOPE_FUSE || !survey->found.overflow;
 }
 
-enum verdict scope_revalidate(const struct lookup *lookup, uint64_t device, uintptr_t stamp, struct survey *survey)
+enum verdict scope_revalidate(const struct lookup *lookup, uint64_t device, uint64_t stamp, struct survey *survey)
 {
     if (!configured())
         return VERDICT_NONE;
@@ -139,6 +139,6 @@ enum verdict scope_revalidate(const struct lookup *lookup, uint64_t device, uint
                            : survey->found.device_has_removed ? VERDICT_INSIDE_REMOVED
                                                               : VERDICT_INSIDE;
     scope_remember(device, stamp, verdict);
-    state.last_revalidation = scope_clock == scope_count ? 0 : stamp;
+    state.last_revalidation = scope_clock == scope_count ? 0 : (uintptr_t)stamp;
     return verdict;
 }

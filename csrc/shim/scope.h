@@ -15,8 +15,8 @@ struct coarse_time {
     long seconds, nanoseconds;
 };
 typedef int (*clock_function)(int clock, struct coarse_time *now);
-extern clock_function scope_clock __attribute__((visibility("hidden")));
-int scope_count(int clock, struct coarse_time *now) __attribute__((visibility("hidden")));
+extern clock_function scope_clock;
+int scope_count(int clock, struct coarse_time *now);
 
 /* What the caller asked, and where it wants the answer. */
 struct lookup {
@@ -45,44 +45,47 @@ static inline bool verdict_is_open(enum verdict verdict)
     return verdict == VERDICT_INSIDE || verdict == VERDICT_INSIDE_REMOVED;
 }
 
-/* A verdict is one machine word, so that a relaxed load or store needs no lock:
+/* A verdict is one word of 64 bits, on 32-bit machines too: a relaxed load or store needs no lock, every device number
+ * fits (container hosts have many more than 256 of FUSE's), and its seconds return after 17 years.
  *   stamp (high bits) | device (DEVICE_BITS) | enum verdict (3 bits)
  * Device numbers are given again at once after an unmount, hence the stamp. */
+typedef uint64_t __attribute__((aligned(8))) scope_word_t;
+_Static_assert(__atomic_always_lock_free(8, 0), "words of 64 bits without locks");
 enum {
     VERDICT_BITS = 3,
-    DEVICE_BITS = sizeof(uintptr_t) == 8 ? 32 : 20, /* the kernel's numbers have 32, but 20 do for FUSE */
+    DEVICE_BITS = 32,
     STAMP_SHIFT = DEVICE_BITS + VERDICT_BITS,
     SCOPE_SLOTS = 256,
     SCOPE_PROBES = 8,
 };
-extern uintptr_t scope_slots[SCOPE_SLOTS] __attribute__((visibility("hidden")));
+extern scope_word_t scope_slots[SCOPE_SLOTS];
 
 /* The second that cached facts belong to. */
-static inline uintptr_t scope_stamp(struct coarse_time *now)
+static inline uint64_t scope_stamp(struct coarse_time *now)
 {
     __atomic_load_n(&scope_clock, __ATOMIC_RELAXED)(K_CLOCK_MONOTONIC_COARSE, now);
-    return (uintptr_t)now->seconds;
+    return (uint64_t)now->seconds;
 }
 
 /* A device that does not fit is decided afresh each time. */
 static inline bool scope_fits(uint64_t device)
 {
-    return DEVICE_BITS >= 32 || device >> DEVICE_BITS == 0;
+    return device >> DEVICE_BITS == 0;
 }
 
-static inline uintptr_t *scope_slot(uint64_t device, unsigned probe)
+static inline scope_word_t *scope_slot(uint64_t device, unsigned probe)
 {
     return &scope_slots[(device + probe) % SCOPE_SLOTS];
 }
 
 /* The word of a device without its verdict. */
-static inline uintptr_t scope_word(uint64_t device, uintptr_t stamp)
+static inline uint64_t scope_word(uint64_t device, uint64_t stamp)
 {
-    return (stamp << STAMP_SHIFT) + ((uintptr_t)device << VERDICT_BITS);
+    return (stamp << STAMP_SHIFT) + (device << VERDICT_BITS);
 }
 
 /* The verdict that a slot holds for the device. If it holds none: VERDICT_NONE, or more than any verdict. */
-static inline uintptr_t scope_probe(uint64_t device, uintptr_t stamp, unsigned probe)
+static inline uint64_t scope_probe(uint64_t device, uint64_t stamp, unsigned probe)
 {
     if (!scope_fits(device))
         return VERDICT_NONE;
@@ -90,13 +93,13 @@ static inline uintptr_t scope_probe(uint64_t device, uintptr_t stamp, unsigned p
 }
 
 /* The verdict of whichever slot holds one, else VERDICT_NONE. */
-enum verdict scope_cached(uint64_t device, uintptr_t stamp);
+enum verdict scope_cached(uint64_t device, uint64_t stamp);
 
 /* From the mounts, and into the cache. Never asks the file system of the entry. `survey`, zeroed, may ask for a mount
  * and paths of the caller's too: all that is answered if it is complete then. */
-enum verdict scope_revalidate(const struct lookup *lookup, uint64_t device, uintptr_t stamp, struct survey *survey);
+enum verdict scope_revalidate(const struct lookup *lookup, uint64_t device, uint64_t stamp, struct survey *survey);
 
 /* Record what its root was found to be; that lasts as long as any verdict. */
-void scope_remember(uint64_t device, uintptr_t stamp, enum verdict verdict);
+void scope_remember(uint64_t device, uint64_t stamp, enum verdict verdict);
 
 #endif

@@ -50,11 +50,13 @@ extern EXPORT struct nlinkshim_state nlinkshim_state __attribute__((alias("state
  *
  * What the caller asked waits on the stack and not in saved registers, and the case that the next definition
  * is not known yet has a function of its own: so an honest entry costs 17 instructions on x86-64. */
-#define SHAPE(shape, kind, dirfd_, path_, flags_, answer_, otherwise)                                                  \
+#define SHAPE(shape, kind, known, dirfd_, path_, flags_, answer_, otherwise)                                           \
     typedef int (*shape##_function)(shape##_PARAMETERS);                                                               \
     static INLINED int shape##_call(shape##_function next, shape##_PARAMETERS)                                         \
     {                                                                                                                  \
         struct lookup lookup;                                                                                          \
+        if (!(known))                                                                                                  \
+            return next(shape##_ARGUMENTS);                                                                            \
         lookup.dirfd = dirfd_;                                                                                         \
         lookup.path = path_;                                                                                           \
         lookup.flags = flags_;                                                                                         \
@@ -64,35 +66,35 @@ extern EXPORT struct nlinkshim_state nlinkshim_state __attribute__((alias("state
         return result == 0 && kind##_shows_zero(lookup.answer) ? mend_##kind(&lookup) : result;                        \
     }                                                                                                                  \
     static __attribute__((noinline, cold)) int shape##_late(enum entry_point entry, enum entry_point relative,         \
-                                                            shape##_PARAMETERS)                                        \
+                                                            bool raw, shape##_PARAMETERS)                              \
     {                                                                                                                  \
         shape##_function next = (shape##_function)real_late(entry, relative);                                          \
+        if (!next && !raw)                                                                                             \
+            return raw_absent();                                                                                       \
         return shape##_call(next ? next : otherwise, shape##_ARGUMENTS);                                               \
     }
 
-/* The version number tells which structure is meant; there is one on the machines of machine.h. */
+/* Of another version is another structure, which nothing here knows. */
+#define OURS (version == XSTAT_VERSION)
+
 static int raw_xstat(int version, const char *path, void *st)
 {
-    (void)version;
-    return raw_stat(path, st);
+    return OURS ? raw_stat(path, st) : raw_absent();
 }
 
 static int raw_lxstat(int version, const char *path, void *st)
 {
-    (void)version;
-    return raw_lstat(path, st);
+    return OURS ? raw_lstat(path, st) : raw_absent();
 }
 
 static int raw_fxstat(int version, int fd, void *st)
 {
-    (void)version;
-    return raw_fstat(fd, st);
+    return OURS ? raw_fstat(fd, st) : raw_absent();
 }
 
 static int raw_fxstatat(int version, int dirfd, const char *path, void *st, int flags)
 {
-    (void)version;
-    return raw_fstatat(dirfd, path, st, flags);
+    return OURS ? raw_fstatat(dirfd, path, st, flags) : raw_absent();
 }
 
 #define PATH_PARAMETERS const char *path, void *st
@@ -115,67 +117,75 @@ static int raw_fxstatat(int version, int dirfd, const char *path, void *st, int 
 #define STATX_ARGUMENTS dirfd, path, flags, mask, stx
 
 enum { NOFOLLOW = K_AT_SYMLINK_NOFOLLOW };
-SHAPE(PATH, stat, K_AT_FDCWD, path, 0, st, raw_stat)
-SHAPE(LINK, stat, K_AT_FDCWD, path, NOFOLLOW, st, raw_lstat)
-SHAPE(FD, stat, fd, NULL, 0, st, raw_fstat)
-SHAPE(AT, stat, dirfd, path, flags, st, raw_fstatat)
-SHAPE(XPATH, stat, K_AT_FDCWD, path, 0, st, raw_xstat)
-SHAPE(XLINK, stat, K_AT_FDCWD, path, NOFOLLOW, st, raw_lxstat)
-SHAPE(XFD, stat, fd, NULL, 0, st, raw_fxstat)
-SHAPE(XAT, stat, dirfd, path, flags, st, raw_fxstatat)
-SHAPE(STATX, statx, dirfd, path, flags, stx, raw_statx)
+SHAPE(PATH, stat, true, K_AT_FDCWD, path, 0, st, raw_stat)
+SHAPE(LINK, stat, true, K_AT_FDCWD, path, NOFOLLOW, st, raw_lstat)
+SHAPE(FD, stat, true, fd, NULL, 0, st, raw_fstat)
+SHAPE(AT, stat, true, dirfd, path, flags, st, raw_fstatat)
+SHAPE(XPATH, stat, OURS, K_AT_FDCWD, path, 0, st, raw_xstat)
+SHAPE(XLINK, stat, OURS, K_AT_FDCWD, path, NOFOLLOW, st, raw_lxstat)
+SHAPE(XFD, stat, OURS, fd, NULL, 0, st, raw_fxstat)
+SHAPE(XAT, stat, OURS, dirfd, path, flags, st, raw_fxstatat)
+SHAPE(STATX, statx, true, dirfd, path, flags, stx, raw_statx)
 
-#define WRAPPER(name, relative, shape)                                                                                 \
+/* Which structures the system calls themselves can fill. */
+enum { RAW_STAT = !STAT_HAS_OTHERS, RAW_STAT64 = true, RAW_TIME64 = false, RAW_STATX = true };
+/* And whose FTSENT is that of fts64_*. */
+enum { LARGE_STAT = false, LARGE_STAT64 = true, LARGE_TIME64 = true };
+
+#define WRAPPER(name, shape, layout, relative)                                                                         \
     EXPORT int name(shape##_PARAMETERS)                                                                                \
     {                                                                                                                  \
         shape##_function next = (shape##_function)real(ENTRY_##name);                                                  \
-        return __builtin_expect(next != NULL, 1) ? shape##_call(next, shape##_ARGUMENTS)                               \
-                                                 : shape##_late(ENTRY_##name, ENTRY_##relative, shape##_ARGUMENTS);    \
+        return __builtin_expect(next != NULL, 1)                                                                       \
+                   ? shape##_call(next, shape##_ARGUMENTS)                                                             \
+                   : shape##_late(ENTRY_##name, ENTRY_##relative, RAW_##layout, shape##_ARGUMENTS);                    \
     }
 
-#define WRAP_PATH(name, relative) WRAPPER(name, relative, PATH)
-#define WRAP_LINK(name, relative) WRAPPER(name, relative, LINK)
-#define WRAP_FD(name, relative) WRAPPER(name, relative, FD)
-#define WRAP_AT(name, relative) WRAPPER(name, relative, AT)
-#define WRAP_XPATH(name, relative) WRAPPER(name, relative, XPATH)
-#define WRAP_XLINK(name, relative) WRAPPER(name, relative, XLINK)
-#define WRAP_XFD(name, relative) WRAPPER(name, relative, XFD)
-#define WRAP_XAT(name, relative) WRAPPER(name, relative, XAT)
-#define WRAP_STATX(name, relative) WRAPPER(name, relative, STATX)
+#define WRAP_PATH(name, layout, relative) WRAPPER(name, PATH, layout, relative)
+#define WRAP_LINK(name, layout, relative) WRAPPER(name, LINK, layout, relative)
+#define WRAP_FD(name, layout, relative) WRAPPER(name, FD, layout, relative)
+#define WRAP_AT(name, layout, relative) WRAPPER(name, AT, layout, relative)
+#define WRAP_XPATH(name, layout, relative) WRAPPER(name, XPATH, layout, relative)
+#define WRAP_XLINK(name, layout, relative) WRAPPER(name, XLINK, layout, relative)
+#define WRAP_XFD(name, layout, relative) WRAPPER(name, XFD, layout, relative)
+#define WRAP_XAT(name, layout, relative) WRAPPER(name, XAT, layout, relative)
+#define WRAP_STATX(name, layout, relative) WRAPPER(name, STATX, layout, relative)
 
-static __attribute__((noinline, cold)) void *fts_read_late(enum entry_point entry, enum entry_point relative, void *fts)
+static __attribute__((noinline, cold)) void *fts_read_late(enum entry_point entry, enum entry_point relative, void *fts,
+                                                           bool large)
 {
     fts_read_function next = (fts_read_function)real_late(entry, relative);
-    return next ? fts_read_through(next, fts) : (raw_absent(), NULL);
+    return next ? fts_read_through(next, fts, large) : (raw_absent(), NULL);
 }
 
 /* Called once for many entries: here the next definition is looked up in place. */
 #define NEXT(name, relative) (real(ENTRY_##name) ? real(ENTRY_##name) : real_late(ENTRY_##name, ENTRY_##relative))
 
-#define WRAP_FTS_READ(name, relative)                                                                                  \
+#define WRAP_FTS_READ(name, layout, relative)                                                                          \
     EXPORT void *name(void *fts)                                                                                       \
     {                                                                                                                  \
         fts_read_function next = (fts_read_function)real(ENTRY_##name);                                                \
-        return __builtin_expect(next != NULL, 1) ? fts_read_through(next, fts)                                         \
-                                                 : fts_read_late(ENTRY_##name, ENTRY_##relative, fts);                 \
+        return __builtin_expect(next != NULL, 1) ? fts_read_through(next, fts, LARGE_##layout)                         \
+                                                 : fts_read_late(ENTRY_##name, ENTRY_##relative, fts, LARGE_##layout); \
     }
-#define WRAP_FTS_CHILDREN(name, relative)                                                                              \
+#define WRAP_FTS_CHILDREN(name, layout, relative)                                                                      \
     EXPORT void *name(void *fts, int options)                                                                          \
     {                                                                                                                  \
-        return fts_children_through((fts_children_function)NEXT(name, relative), fts, options);                        \
+        fts_children_function next = (fts_children_function)NEXT(name, relative);                                      \
+        return fts_children_through(next, fts, options, LARGE_##layout);                                               \
     }
-#define WRAP_FTW(name, relative)                                                                                       \
+#define WRAP_FTW(name, layout, relative)                                                                               \
     EXPORT int name(const char *path, walk_callback callback, int fds)                                                 \
     {                                                                                                                  \
         return ftw_through((ftw_function)NEXT(name, relative), path, callback, fds);                                   \
     }
-#define WRAP_NFTW(name, relative)                                                                                      \
+#define WRAP_NFTW(name, layout, relative)                                                                              \
     EXPORT int name(const char *path, walk_callback callback, int fds, int flags)                                      \
     {                                                                                                                  \
         return nftw_through((nftw_function)NEXT(name, relative), path, callback, fds, flags);                          \
     }
 
-#define ENTRY(name, shape, layout, relative) WRAP_##shape(name, relative)
+#define ENTRY(name, shape, layout, relative) WRAP_##shape(name, layout, relative)
 #include "symbols.def"
 #undef ENTRY
 

@@ -32,6 +32,6 @@ struct nlinkshim_state {
 };
 
 /* The same object under a hidden name: the exported one could be interposed. */
-extern struct nlinkshim_state state __attribute__((visibility("hidden")));
+extern struct nlinkshim_state state;
 
 #endif

@@ -12,24 +12,24 @@ static INLINED void mend_walked(void *st, const char *path)
     mend_stat(&lookup);
 }
 
-void *mend_fts_entry(void *entry, const char *path)
+void *mend_fts_entry(void *entry, const char *path, bool large)
 {
-    unsigned info = FIELD(entry, FTSENT_INFO, field16);
+    unsigned info = FIELD(entry, FTSENT_AT(INFO, large), field16);
     if (info != GLIBC_FTS_NS && info != GLIBC_FTS_NSOK)
-        mend_walked(FIELD(entry, FTSENT_STATP, void *), path);
+        mend_walked(FIELD(entry, FTSENT_AT(STATP, large), void *), path);
     return entry;
 }
 
-void *fts_children_through(fts_children_function next, void *fts, int options)
+void *fts_children_through(fts_children_function next, void *fts, int options, bool large)
 {
     if (!next)
         return raw_absent(), NULL;
     void *list = next(fts, options);
     for (void *entry = fts_is_known(fts) ? list : NULL; entry; entry = FIELD(entry, FTSENT_LINK, void *)) {
-        const void *st = FIELD(entry, FTSENT_STATP, void *);
+        const void *st = FIELD(entry, FTSENT_AT(STATP, large), void *);
         /* By name: all children share one fts_accpath, which ends behind their folder. */
         if (st && stat_shows_zero(st))
-            mend_fts_entry(entry, &FIELD(entry, FTSENT_NAME, const char));
+            mend_fts_entry(entry, &FIELD(entry, FTSENT_AT(NAME, large), const char), large);
     }
     return list;
 }

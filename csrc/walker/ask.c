@@ -4,18 +4,15 @@
 #include <errno.h>
 #include <fcntl.h>
 #include <ftw.h>
-#include <linux/stat.h>
+#include <stdio.h>
 #include <string.h>
-#include <sys/syscall.h>
 #include <unistd.h>
 
 #ifdef __GLIBC__
 #include <fts.h>
 #endif
 
-#if __SIZEOF_POINTER__ != 8
-#error "the kernel's struct stat is libc's on 64-bit machines only"
-#endif
+#include "../shim/machine.h"
 
 /* errno, never 0: what follows a failed call. */
 static int failure(void)
@@ -33,9 +30,22 @@ static int flags_of(const struct place *place)
     return place->follow ? 0 : AT_SYMLINK_NOFOLLOW;
 }
 
+/* After a call that answered, or did not, in the asker's layout. */
+static int answered(const struct asker *asker, int result, const union answer *answer, struct stat *st)
+{
+    if (result != 0)
+        return failure();
+    answer_read(answer, asker->layout, st);
+    return 0;
+}
+
 int raw_fstatat(int dirfd, const char *name, struct stat *st, int flags)
 {
-    return (int)syscall(SYS_newfstatat, dirfd, name, st, flags);
+    union answer answer;
+    if (answer_ask_name(dirfd, name, &answer, flags) != 0)
+        return -1;
+    answer_read(&answer, LAYOUT_STAT64, st);
+    return 0;
 }
 
 static int raw_by_name(const struct asker *asker, const struct place *place, struct stat *st)
@@ -52,43 +62,20 @@ static int patched_by_name(const struct asker *asker, const struct place *place,
 
 const struct asker ASK_BY_NAME = {.name = "fstatat", .patched = patched_by_name, .raw = raw_by_name};
 
-/* statx's answer in the terms of struct stat, so that it is compared by the same code. */
-static void from_statx(const struct statx *stx, struct stat *st)
-{
-    memset(st, 0, sizeof *st);
-    st->st_dev = (dev_t)stx->stx_dev_major << 32 | stx->stx_dev_minor; /* only ever compared with its like */
-    st->st_ino = stx->stx_ino;
-    st->st_nlink = stx->stx_nlink;
-    st->st_mode = stx->stx_mode;
-    st->st_uid = stx->stx_uid;
-    st->st_gid = stx->stx_gid;
-    st->st_rdev = (dev_t)stx->stx_rdev_major << 32 | stx->stx_rdev_minor;
-    st->st_size = (off_t)stx->stx_size;
-    st->st_blksize = stx->stx_blksize;
-    st->st_blocks = (blkcnt_t)stx->stx_blocks;
-    st->st_atim = (struct timespec){stx->stx_atime.tv_sec, stx->stx_atime.tv_nsec};
-    st->st_mtim = (struct timespec){stx->stx_mtime.tv_sec, stx->stx_mtime.tv_nsec};
-    st->st_ctim = (struct timespec){stx->stx_ctime.tv_sec, stx->stx_ctime.tv_nsec};
-}
-
 static int raw_statx(const struct asker *asker, const struct place *place, struct stat *st)
 {
-    struct statx stx;
+    union answer answer;
     int flags = flags_of(place) | asker->flags;
-    if (syscall(SYS_statx, place->dirfd, place->name, flags, STATX_BASIC_STATS, &stx) != 0)
-        return failure();
-    from_statx(&stx, st);
-    return 0;
+    long result = syscall(NR_STATX, place->dirfd, place->name, flags, ANSWER_BASIC_STATS, &answer);
+    return answered(asker, (int)result, &answer, st);
 }
 
 static int patched_statx(const struct asker *asker, const struct place *place, struct stat *st)
 {
-    struct statx stx;
-    int (*function)(int, const char *, int, unsigned, struct statx *) = asker->function;
-    if (function(place->dirfd, place->name, flags_of(place) | asker->flags, STATX_BASIC_STATS, &stx) != 0)
-        return failure();
-    from_statx(&stx, st);
-    return 0;
+    union answer answer;
+    int (*function)(int, const char *, int, unsigned, void *) = asker->function;
+    int flags = flags_of(place) | asker->flags;
+    return answered(asker, function(place->dirfd, place->name, flags, ANSWER_BASIC_STATS, &answer), &answer, st);
 }
 
 int statx_error(void)
@@ -97,7 +84,7 @@ int statx_error(void)
     int error = __atomic_load_n(&known, __ATOMIC_RELAXED);
     if (error < 0) {
         /* No file is asked for: where the call exists it says so. */
-        syscall(SYS_statx, -1, NULL, 0, STATX_BASIC_STATS, NULL);
+        syscall(NR_STATX, -1, NULL, 0, ANSWER_BASIC_STATS, NULL);
         error = errno == EFAULT || errno == EBADF || errno == EINVAL ? 0 : failure();
         __atomic_store_n(&known, error, __ATOMIC_RELAXED);
     }
@@ -106,7 +93,8 @@ int statx_error(void)
 
 bool ask_by_statx(struct asker *asker, int flags)
 {
-    *asker = (struct asker){.name = "statx", .patched = patched_statx, .raw = raw_statx, .flags = flags};
+    *asker = (struct asker){
+        .name = "statx", .patched = patched_statx, .raw = raw_statx, .flags = flags, .layout = LAYOUT_STATX};
     asker->function = statx_error() ? NULL : dlsym(RTLD_DEFAULT, asker->name);
     return asker->function != NULL;
 }
@@ -121,12 +109,16 @@ static int raw_by_path(const struct asker *asker, const struct place *place, str
 
 static int ask_path(const struct asker *asker, const struct place *place, struct stat *st)
 {
-    return result_or_errno(((int (*)(const char *, struct stat *))asker->function)(place->path, st));
+    union answer answer;
+    int (*function)(const char *, void *) = asker->function;
+    return answered(asker, function(place->path, &answer), &answer, st);
 }
 
 static int ask_xpath(const struct asker *asker, const struct place *place, struct stat *st)
 {
-    return result_or_errno(((int (*)(int, const char *, struct stat *))asker->function)(1, place->path, st));
+    union answer answer;
+    int (*function)(int, const char *, void *) = asker->function;
+    return answered(asker, function(XSTAT_VERSION, place->path, &answer), &answer, st);
 }
 
 static int open_place(const struct place *place)
@@ -140,7 +132,10 @@ static int raw_by_fd(const struct asker *asker, const struct place *place, struc
     int fd = open_place(place);
     if (fd < 0)
         return failure();
-    int error = result_or_errno((int)syscall(SYS_fstat, fd, st));
+    union answer answer;
+    int error = result_or_errno(answer_ask_descriptor(fd, &answer));
+    if (!error)
+        answer_read(&answer, LAYOUT_STAT64, st);
     close(fd);
     return error;
 }
@@ -150,7 +145,9 @@ static int ask_fd(const struct asker *asker, const struct place *place, struct s
     int fd = open_place(place);
     if (fd < 0)
         return failure();
-    int error = result_or_errno(((int (*)(int, struct stat *))asker->function)(fd, st));
+    union answer answer;
+    int (*function)(int, void *) = asker->function;
+    int error = answered(asker, function(fd, &answer), &answer, st);
     close(fd);
     return error;
 }
@@ -160,21 +157,26 @@ static int ask_xfd(const struct asker *asker, const struct place *place, struct 
     int fd = open_place(place);
     if (fd < 0)
         return failure();
-    int error = result_or_errno(((int (*)(int, int, struct stat *))asker->function)(1, fd, st));
+    union answer answer;
+    int (*function)(int, int, void *) = asker->function;
+    int error = answered(asker, function(XSTAT_VERSION, fd, &answer), &answer, st);
     close(fd);
     return error;
 }
 
 static int ask_at(const struct asker *asker, const struct place *place, struct stat *st)
 {
-    return result_or_errno(((int (*)(int, const char *, struct stat *, int))asker->function)(place->dirfd, place->name,
-                                                                                             st, flags_of(place)));
+    union answer answer;
+    int (*function)(int, const char *, void *, int) = asker->function;
+    return answered(asker, function(place->dirfd, place->name, &answer, flags_of(place)), &answer, st);
 }
 
 static int ask_xat(const struct asker *asker, const struct place *place, struct stat *st)
 {
-    return result_or_errno(((int (*)(int, int, const char *, struct stat *, int))asker->function)(
-        1, place->dirfd, place->name, st, flags_of(place)));
+    union answer answer;
+    int (*function)(int, int, const char *, void *, int) = asker->function;
+    int result = function(XSTAT_VERSION, place->dirfd, place->name, &answer, flags_of(place));
+    return answered(asker, result, &answer, st);
 }
 
 /* What a walk does to a folder before it hands out its stat. */
@@ -191,37 +193,47 @@ static int raw_walk(const struct asker *asker, const struct place *place, struct
 }
 
 #ifdef __GLIBC__
-static int ask_fts(const struct place *place, struct stat *st, FTSENT *(*next)(FTS *))
+/* The function of the same family: fts_open of fts_read, __fts64_open_time64 of __fts64_children_time64. */
+static void *relative_of(const struct asker *asker, const char *verb)
+{
+    char name[sizeof "__fts64_children_time64"];
+    const char *its_own = strstr(asker->name, "_read") ? "_read" : "_children";
+    const char *from = strstr(asker->name, its_own), *rest = from + strlen(its_own);
+    snprintf(name, sizeof name, "%.*s%s%s", (int)(from - asker->name), asker->name, verb, rest);
+    return dlsym(RTLD_DEFAULT, name);
+}
+
+#define FTSENT_AT(field) (asker->layout == LAYOUT_STAT ? FTSENT_##field : FTSENT64_##field)
+enum { FTSENT_ERRNO = FTSENT_ACCPATH + 2 * sizeof(char *) };
+
+static int ask_fts(const struct asker *asker, const struct place *place, struct stat *st, bool children)
 {
     char *const paths[] = {(char *)place->path, NULL};
-    FTS *fts = fts_open(paths, FTS_PHYSICAL | FTS_NOCHDIR, NULL);
+    void *(*open)(char *const *, int, void *) = relative_of(asker, "_open");
+    int (*close)(void *) = relative_of(asker, "_close");
+    void *fts = open && close ? open(paths, FTS_PHYSICAL | FTS_NOCHDIR, NULL) : NULL;
     if (!fts)
         return failure();
-    FTSENT *entry = next(fts);
-    int error = !entry ? failure() : entry->fts_info == FTS_NS ? entry->fts_errno : 0;
+    /* Before the first fts_read the children are the list of what fts_open was given. */
+    const char *entry =
+        children ? ((void *(*)(void *, int))asker->function)(fts, 0) : ((void *(*)(void *))asker->function)(fts);
+    int error = !entry                                             ? failure()
+                : FIELD(entry, FTSENT_AT(INFO), field16) == FTS_NS ? FIELD(entry, FTSENT_ERRNO, int)
+                                                                   : 0;
     if (entry && !error)
-        *st = *entry->fts_statp;
-    fts_close(fts);
+        answer_read(FIELD(entry, FTSENT_AT(STATP), void *), asker->layout, st);
+    close(fts);
     return error;
 }
 
 static int ask_fts_read(const struct asker *asker, const struct place *place, struct stat *st)
 {
-    return ask_fts(place, st, (FTSENT * (*)(FTS *)) asker->function);
-}
-
-/* Before the first fts_read this is the list of what fts_open was given. */
-static __thread void *fts_children_function;
-
-static FTSENT *first_child(FTS *fts)
-{
-    return ((FTSENT * (*)(FTS *, int)) fts_children_function)(fts, 0);
+    return ask_fts(asker, place, st, false);
 }
 
 static int ask_fts_children(const struct asker *asker, const struct place *place, struct stat *st)
 {
-    fts_children_function = asker->function;
-    return ask_fts(place, st, first_child);
+    return ask_fts(asker, place, st, true);
 }
 #else
 #define ask_fts_read NULL
@@ -229,31 +241,33 @@ static int ask_fts_children(const struct asker *asker, const struct place *place
 #endif
 
 static __thread struct stat *walked;
+static __thread enum layout walked_layout;
 
-static int keep_first(const char *path, const struct stat *st, int flag, struct FTW *ftw)
+static int keep_first(const char *path, const void *answer, int flag, struct FTW *ftw)
 {
     (void)path, (void)flag, (void)ftw;
-    *walked = *st;
+    answer_read(answer, walked_layout, walked);
     return 1;
 }
 
-static int keep_first_of_ftw(const char *path, const struct stat *st, int flag)
+static int keep_first_of_ftw(const char *path, const void *answer, int flag)
 {
-    return keep_first(path, st, flag, NULL);
+    return keep_first(path, answer, flag, NULL);
 }
 
 static int ask_ftw(const struct asker *asker, const struct place *place, struct stat *st)
 {
     walked = st;
-    int (*ftw)(const char *, int (*)(const char *, const struct stat *, int), int) = asker->function;
+    walked_layout = asker->layout;
+    int (*ftw)(const char *, int (*)(const char *, const void *, int), int) = asker->function;
     return ftw(place->path, keep_first_of_ftw, 4) == 1 ? 0 : failure();
 }
 
 static int ask_nftw(const struct asker *asker, const struct place *place, struct stat *st)
 {
     walked = st;
-    int (*nftw)(const char *, int (*)(const char *, const struct stat *, int, struct FTW *), int, int) =
-        asker->function;
+    walked_layout = asker->layout;
+    int (*nftw)(const char *, int (*)(const char *, const void *, int, struct FTW *), int, int) = asker->function;
     return nftw(place->path, keep_first, 4, FTW_PHYS) == 1 ? 0 : failure();
 }
 
@@ -281,8 +295,9 @@ static const struct {
     char name[24];
     ask_function patched, raw;
     bool follows, by_path;
+    enum layout layout;
 } entry_points[] = {
-#define ENTRY(name, shape, layout, relative) {#name, SHAPE_##shape},
+#define ENTRY(name, shape, layout, relative) {#name, SHAPE_##shape, LAYOUT_##layout},
 #include "../shim/symbols.def"
 #undef ENTRY
 };
@@ -293,7 +308,8 @@ bool ask_by_entry_point(size_t number, const struct place *place, mode_t mode, s
         return false;
     bool follows = entry_points[number].follows, by_path = entry_points[number].by_path;
     bool unfit = (by_path && !place->path) || (follows && S_ISLNK(mode)) || (by_path && !follows && place->follow);
-    *asker = (struct asker){.name = entry_points[number].name, .raw = entry_points[number].raw};
+    *asker = (struct asker){
+        .name = entry_points[number].name, .raw = entry_points[number].raw, .layout = entry_points[number].layout};
     *walks = asker->raw == raw_walk;
     asker->passes = *walks ? PASSES_OF_WALKS : asker->raw == raw_by_fd ? PASSES_OF_DESCRIPTORS : by_path;
     unfit |= asker->raw == raw_statx && statx_error();

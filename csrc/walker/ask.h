@@ -7,6 +7,8 @@
 #include <stdint.h>
 #include <sys/stat.h>
 
+#include "answer.h"
+
 struct walk_slot;
 
 /* How to reach the entry, for entry points that take a descriptor and those that take a path. */
@@ -23,9 +25,10 @@ struct asker {
     const char *name; /* the entry point */
     int (*patched)(const struct asker *asker, const struct place *place, struct stat *st);
     int (*raw)(const struct asker *asker, const struct place *place, struct stat *st);
-    void *function;  /* the entry point, as the loader resolved it */
-    int flags;       /* AT_STATX_* */
-    uint32_t passes; /* how often the whole path is looked up; 0: only the name is */
+    void *function;     /* the entry point, as the loader resolved it */
+    int flags;          /* AT_STATX_* */
+    uint32_t passes;    /* how often the whole path is looked up; 0: only the name is */
+    enum layout layout; /* of what libc answers with */
 };
 
 /* The usual one: fstatat beside the kernel's newfstatat. */

@@ -4,14 +4,13 @@
 #include "compare.h"
 
 #include <errno.h>
-#include <linux/stat.h>
 #include <stddef.h>
 #include <string.h>
 
 #include "slot.h"
 
-#ifndef AT_STATX_FORCE_SYNC
-#define AT_STATX_FORCE_SYNC 0x2000
+#ifndef ANSWER_FORCE_SYNC
+#define ANSWER_FORCE_SYNC 0x2000
 #endif
 
 enum {
@@ -275,7 +274,7 @@ enum outcome compare_entry(const struct place *place, struct depth depth, struct
         struct asker fresh;
         struct stat answer;
         enum outcome next = OUTCOME_HONEST;
-        if (deeper == 0 && depth.fresh && ask_by_statx(&fresh, AT_STATX_FORCE_SYNC)) {
+        if (deeper == 0 && depth.fresh && ask_by_statx(&fresh, ANSWER_FORCE_SYNC)) {
             next = look(question, &fresh, &answer);
             if (next == OUTCOME_FAILED && further.error == ENOSYS)
                 continue;

@@ -13,8 +13,8 @@
 #include "smb_name.h"
 #include "work.h"
 
-#ifndef AT_STATX_FORCE_SYNC
-#define AT_STATX_FORCE_SYNC 0x2000
+#ifndef ANSWER_FORCE_SYNC
+#define ANSWER_FORCE_SYNC 0x2000
 #endif
 
 enum {
@@ -133,7 +133,7 @@ static bool is_about_now(const struct timespec *mtime, time_t asked)
 static int ask_afresh(const struct place *place, struct stat *st)
 {
     struct asker fresh;
-    if (!ask_by_statx(&fresh, AT_STATX_FORCE_SYNC))
+    if (!ask_by_statx(&fresh, ANSWER_FORCE_SYNC))
         return ENOSYS;
     /* The names of the root's own path are of other file systems. */
     tick_for(place->slot, place->follow ? 0 : names_of(place->name));

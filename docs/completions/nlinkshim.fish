@@ -88,6 +88,7 @@ complete -c nlinkshim -n '_shtab_nlinkshim_using install' -l dry-run -d 'check, 
 complete -c nlinkshim -n '_shtab_nlinkshim_using install; and test $_shtab_nlinkshim_npos -eq 0' -ka "(__fish_complete_path (commandline -ct))" -d 'an absolute path, inside ROOTFS if there is one'
 complete -c nlinkshim -n '_shtab_nlinkshim_using; and test $_shtab_nlinkshim_npos -eq 0' -a path -d 'print where the installed shim is'
 complete -c nlinkshim -n '_shtab_nlinkshim_using path' -s h -l help -d 'show this help message and exit'
+complete -c nlinkshim -n '_shtab_nlinkshim_using path' -l verify -d 'make sure that it is its wheel'"'"'s file; print its SHA-256, and whether a release has it'
 complete -c nlinkshim -n '_shtab_nlinkshim_using; and test $_shtab_nlinkshim_npos -eq 0' -a env -d 'print the environment lines that use it'
 complete -c nlinkshim -n '_shtab_nlinkshim_using env' -s h -l help -d 'show this help message and exit'
 complete -c nlinkshim -n '_shtab_nlinkshim_using env' -l scope -x -d 'fuse (default), off, or mount paths joined by '"'"':'"'"''

@@ -19,7 +19,7 @@ class Machine:
     lib: str = "lib"  # others' folder of it
     hwcaps: tuple[str, ...] = ()  # subfolders for better processors that glibc looks into first
     platforms: tuple[str, ...] = ()  # what $PLATFORM may stand for
-    has_shim: bool = False  # csrc/shim/machine.h has a block for it, and a wheel is built
+    has_shim: bool = False  # csrc/shim/machines/ has a file for it, wheels/targets.py its wheels
 
     @property
     def wheel(self) -> str:
@@ -43,9 +43,19 @@ MACHINES = (
         ("x86_64", "haswell", "xeon_phi"),
         has_shim=True,
     ),
-    Machine("i686", 3, 32, "little", ("i386-linux-gnu",), platforms=("i686", "i586", "i386")),
+    Machine("i686", 3, 32, "little", ("i386-linux-gnu",), platforms=("i686", "i586", "i386"), has_shim=True),
     # glibc before 2.37 looked into "atomics" where the processor has LSE
-    Machine("aarch64", 183, 64, "little", ("aarch64-linux-gnu",), "lib64", ("atomics",), ("aarch64",)),
+    Machine(
+        "aarch64",
+        183,
+        64,
+        "little",
+        ("aarch64-linux-gnu",),
+        "lib64",
+        ("atomics",),
+        ("aarch64",),
+        has_shim=True,
+    ),
     Machine(
         "armv7l",
         40,
@@ -53,8 +63,9 @@ MACHINES = (
         "little",
         ("arm-linux-gnueabihf", "arm-linux-gnueabi"),
         platforms=("v7l", "v8l", "v6l"),
+        has_shim=True,
     ),
-    Machine("riscv64", 243, 64, "little", ("riscv64-linux-gnu",), "lib64"),
+    Machine("riscv64", 243, 64, "little", ("riscv64-linux-gnu",), "lib64", has_shim=True),
     Machine(
         "ppc64le",
         21,
@@ -64,6 +75,7 @@ MACHINES = (
         "lib64",
         _levels("power10", "power9"),
         ("power10", "power9", "power8"),
+        has_shim=True,
     ),
     Machine(
         "s390x",
@@ -74,6 +86,7 @@ MACHINES = (
         "lib64",
         _levels("z16", "z15", "z14", "z13"),
         ("z16", "z15", "z14", "z13"),
+        has_shim=True,
     ),
     Machine("x32", 62, 32, "little", ("x86_64-linux-gnux32",), "libx32"),
     Machine("ppc64", 21, 64, "big", ("powerpc64-linux-gnu",), "lib64"),

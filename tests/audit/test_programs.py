@@ -108,14 +108,14 @@ def test_a_copy_with_file_capabilities(audit, dynamic, folder):
 def test_a_32_bit_program(audit, i686):
     code, result = audit(i686)
     assert (code, result["verdict"], result["machine"]) == (1, "unreachable", "i686")
-    (finding,) = [f for f in result["findings"] if f["id"] == "no-shim"]
+    (finding,) = [f for f in result["findings"] if f["id"] == "wrong-machine"]
     assert "it is for i686" in finding["reason"]
-    assert finding["remedy"] is None
+    assert "_i686.whl" in finding["remedy"]
 
 
 def test_a_foreign_program_in_an_image(audit, aarch64_image):
     code, result = audit("/usr/sbin/server", "--root", aarch64_image.top)
-    assert (code, result["verdict"]) == (1, "unreachable")
+    assert (code, result["verdict"]) == (0, "reachable")
     assert (result["machine"], result["libc"]) == ("aarch64", "glibc")
     assert result["objects"] == [
         "/usr/sbin/server",
@@ -124,7 +124,8 @@ def test_a_foreign_program_in_an_image(audit, aarch64_image):
     ]
     assert result["imports"] == {"fstat": ["/usr/sbin/server"], "stat": ["/usr/sbin/server"]}
     (finding,) = result["findings"]
-    assert (finding["id"], finding["severity"]) == ("no-shim", "error")
+    assert (finding["id"], finding["severity"]) == ("foreign-machine", "info")
+    assert "_aarch64.whl" in finding["remedy"]
 
 
 def test_a_program_and_its_own_machines_shim(audit, aarch64_image, aarch64_shim):

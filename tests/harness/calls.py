@@ -14,7 +14,7 @@ AT_EMPTY_PATH = 0x1000
 STATX_BASIC_STATS = 0x7FF
 STATX_TYPE, STATX_NLINK, STATX_INO = 0x1, 0x4, 0x100
 
-NLINK_FIELD = {"STAT": slice(16, 24), "STATX": slice(16, 20)}  # x86-64
+NLINK_FIELD = {"STAT": slice(16, 24), "STAT64": slice(16, 24), "STATX": slice(16, 20)}  # x86-64
 
 
 def by_name(entry: EntryPoint, *paths: str | Path) -> list[str]:

@@ -17,7 +17,7 @@ import pytest
 
 from nlinkshim.guard import mapped_clone
 
-from . import guest_kernel
+from . import foreign, guest_kernel
 
 GO_FUSE_SOURCE = Path("/usr/share/gocode/src/github.com/hanwen/go-fuse")
 GUEST_PROGRAMS = {
@@ -122,6 +122,17 @@ def _guest() -> str | None:
     return None
 
 
+def _foreign() -> str | None:
+    """qemu for programs of other machines, and their C libraries."""
+    if importlib.util.find_spec("ziglang") is None:
+        return "ziglang is not installed (PyPI: ziglang)"
+    try:
+        foreign.obtain()
+    except (foreign.UnavailableError, OSError, subprocess.TimeoutExpired) as error:
+        return f"no programs of other machines: {error}"
+    return _go_fuse()
+
+
 def _lab() -> str | None:
     """Guests of User-mode Linux, the switch between them, and servers on it."""
     try:
@@ -151,6 +162,7 @@ CAPABILITIES: dict[str, Callable[[], str | None]] = {
     "idmap": _idmap,
     "guest": _guest,
     "lab": _lab,
+    "foreign": _foreign,
     "smbd": _program("smbd", "samba"),
     "smbclient": _program("smbclient", "smbclient"),
     "podman": _program("podman", "podman"),

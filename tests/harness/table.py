@@ -8,6 +8,7 @@ from pathlib import Path
 
 SHIM_SOURCES = Path(__file__).parents[2] / "csrc" / "shim"
 SYMBOLS = SHIM_SOURCES / "symbols.def"
+WHEELS = Path(__file__).parents[2] / "wheels"
 
 BY_NAME = {"PATH", "LINK", "AT", "XPATH", "XLINK", "XAT", "STATX"}
 BY_DESCRIPTOR = {"FD", "XFD"}
@@ -22,17 +23,23 @@ class EntryPoint:
     shape: str
     layout: str
     relative: str
+    only_32: bool = False  # of 32-bit machines alone
 
     def __str__(self) -> str:
         return self.name
 
 
 def _read() -> list[EntryPoint]:
-    rows = re.findall(r"^ENTRY\(([^)]*)\)", SYMBOLS.read_text(), re.MULTILINE)
-    return [EntryPoint(*(field.strip() for field in row.split(","))) for row in rows]
+    rows = re.findall(r"^ENTRY(_32)?\(([^)]*)\)", SYMBOLS.read_text(), re.MULTILINE)
+    fields = [(bool(only_32), [field.strip() for field in row.split(",")]) for only_32, row in rows]
+    return [
+        EntryPoint(name, shape, layout, relative, only_32)
+        for only_32, (name, shape, layout, relative) in fields
+    ]
 
 
-ENTRY_POINTS = _read()
+ENTRY_POINTS_32 = _read()
+ENTRY_POINTS = [entry for entry in ENTRY_POINTS_32 if not entry.only_32]
 
 
 def shaped(*shapes: set[str]) -> list[EntryPoint]:

@@ -66,7 +66,8 @@ def test_not_for_a_program_with_file_capabilities(place, dynamic, folder):
 
 def test_not_for_another_class(place, i686):
     said = refused(place, "--for", i686)
-    assert "it is for i686, and there is no shim for that machine" in said
+    assert "it is for i686, and the shim at hand" in said
+    assert "_i686.whl" in said
 
 
 def test_not_for_another_machine(aarch64_image):
@@ -76,7 +77,8 @@ def test_not_for_another_machine(aarch64_image):
     )
     assert outcome.code == 1
     assert one_clear_line(outcome)
-    assert "it is for aarch64, and there is no shim for that machine" in outcome.err
+    assert "it is for aarch64, and the shim at hand" in outcome.err
+    assert "_aarch64.whl" in outcome.err
     assert list(place.parent.iterdir()) == []
 
 
@@ -98,11 +100,16 @@ def test_this_machine_by_name(place, name):
 
 
 def test_another_machine_by_name(place):
-    assert "there is no shim for aarch64, only for x86_64" in refused(place, "--machine", "arm64")
+    assert "out of the wheel nlinkshim-" in refused(place, "--machine", "arm64")
+
+
+def test_a_machine_without_a_shim(place):
+    said = refused(place, "--machine", "loongarch64")
+    assert "there is no shim for loongarch64, only for x86_64, i686, aarch64, " in said
 
 
 def test_a_machine_that_is_none(place):
-    assert "there are shims for x86_64" in refused(place, "--machine", "pdp11", code=2)
+    assert "there are shims for x86_64, i686, aarch64, " in refused(place, "--machine", "pdp11", code=2)
 
 
 def test_a_dry_run_writes_nothing(place, dynamic):

@@ -2,6 +2,8 @@
 #define _GNU_SOURCE
 #include "probe.h"
 
+#include "machine.h"
+
 #include <dlfcn.h>
 #include <errno.h>
 #include <fcntl.h>
@@ -35,7 +37,9 @@ union answer {
 };
 
 enum shape { PATH, LINK, FD, AT, XPATH, XLINK, XFD, XAT, STATX, FTS_READ, FTS_CHILDREN, FTW, NFTW };
-enum layout { LAYOUT_STAT = sizeof(struct stat), LAYOUT_STATX = sizeof(struct kernel_statx), LAYOUT_NONE = 0 };
+/* How much of the answer is shown. On 32-bit machines libc has several structures, and none is larger. */
+enum { STAT_SHOWN = sizeof(void *) == 8 ? sizeof(struct stat) : 160, STATX_SHOWN = sizeof(struct kernel_statx) };
+enum layout { LAYOUT_STAT, LAYOUT_STAT64, LAYOUT_TIME64, LAYOUT_STATX };
 
 static const struct entry_point {
     const char *name;
@@ -104,7 +108,6 @@ static int call(const struct entry_point *entry, void *function, const struct op
     typedef int xfd_call(int, int, void *);
     typedef int xat_call(int, int, const char *, void *, int);
     typedef int statx_call(int, const char *, int, unsigned, void *);
-    enum { STAT_VERSION = 1 };
     int base = AT_FDCWD;
     int flags = (int)options->flags;
     const char *path = options->null_path ? NULL : operand;
@@ -128,11 +131,11 @@ static int call(const struct entry_point *entry, void *function, const struct op
         return ((at_call *)function)(base, path, answer, flags);
     case XPATH:
     case XLINK:
-        return ((xpath_call *)function)(STAT_VERSION, path, answer);
+        return ((xpath_call *)function)((int)options->version, path, answer);
     case XFD:
-        return ((xfd_call *)function)(STAT_VERSION, opened, answer);
+        return ((xfd_call *)function)((int)options->version, opened, answer);
     case XAT:
-        return ((xat_call *)function)(STAT_VERSION, base, path, answer, flags);
+        return ((xat_call *)function)((int)options->version, base, path, answer, flags);
     case STATX:
         return ((statx_call *)function)(base, path, flags, options->mask, answer);
     default:
@@ -144,6 +147,7 @@ static void stat_family(const struct entry_point *entry, void *function, const s
                         const char *operand)
 {
     static union answer answer, first;
+    size_t shown = entry->layout == LAYOUT_STATX ? STATX_SHOWN : STAT_SHOWN;
     int needs_fd = entry->shape == FD || entry->shape == XFD;
     int opened = -1, result = 0, error = 0, same = 1;
     if (needs_fd) {
@@ -164,19 +168,27 @@ static void stat_family(const struct entry_point *entry, void *function, const s
             result = again;
             error = again_error;
             first = answer;
-        } else if (again != result || again_error != error || memcmp(&first, &answer, entry->layout) != 0) {
+        } else if (again != result || again_error != error || memcmp(&first, &answer, shown) != 0) {
             same = 0;
         }
     }
-    unsigned long nlink = entry->layout == LAYOUT_STATX ? answer.statx.nlink : answer.stat.st_nlink;
-    unsigned mode = entry->layout == LAYOUT_STATX ? answer.statx.mode : answer.stat.st_mode;
+    unsigned long nlink =
+        entry->layout == LAYOUT_STATX ? answer.statx.nlink : FIELD(answer.bytes, STAT_NLINK, stat_nlink_t);
+    unsigned mode = entry->layout == LAYOUT_STATX ? answer.statx.mode : FIELD(answer.bytes, STAT_MODE, field32);
     printf("call\t%s\t%d\t%d\t%lu\t%o\t", entry->name, result, error, nlink, mode);
-    for (size_t i = 0; i < (size_t)entry->layout; i++)
+    for (size_t i = 0; i < shown; i++)
         printf("%02x", answer.bytes[i]);
     printf("\t%d\n", same);
     if (needs_fd && operand[0] != '@' && opened > 2)
         close(opened);
 }
+
+#if __SIZEOF_POINTER__ == 8
+#define WALK_BY(walk) walk
+#else
+#define WALK_BY(walk)                                                                                                  \
+    (entry->layout == LAYOUT_TIME64 ? walk##_time64 : entry->layout == LAYOUT_STAT64 ? walk##_64 : walk)
+#endif
 
 static void entry_point_verb(const struct entry_point *entry, const struct options *options, const char *operand)
 {
@@ -188,16 +200,16 @@ static void entry_point_verb(const struct entry_point *entry, const struct optio
     }
     switch (entry->shape) {
     case FTS_READ:
-        failed = walk_fts(options, entry->name, operand);
+        failed = WALK_BY(walk_fts)(options, entry->name, operand);
         break;
     case FTS_CHILDREN:
-        failed = walk_fts_children(options, entry->name, operand);
+        failed = WALK_BY(walk_fts_children)(options, entry->name, operand);
         break;
     case FTW:
-        failed = walk_ftw(options, entry->name, operand);
+        failed = WALK_BY(walk_ftw)(options, entry->name, operand);
         break;
     case NFTW:
-        failed = walk_nftw(options, entry->name, operand);
+        failed = WALK_BY(walk_nftw)(options, entry->name, operand);
         break;
     default:
         stat_family(entry, function, options, operand);
@@ -306,6 +318,7 @@ static const struct verb {
     {"list", do_list},
     {"deny", do_deny},
     {"steal", do_steal},
+    {"state", do_state},
     {"storm-child", storm_child},
     {"storm-threads", storm_threads},
     {"storm-signals", storm_signals},
@@ -326,6 +339,8 @@ static int set_option(struct options *options, const char *text)
         options->flags = (unsigned)strtoul(value, NULL, 0);
     else if (IS("mask"))
         options->mask = (unsigned)strtoul(value, NULL, 0);
+    else if (IS("version"))
+        options->version = (unsigned)strtoul(value, NULL, 0);
     else if (IS("repeat"))
         options->repeat = (unsigned)strtoul(value, NULL, 0);
     else if (IS("threads"))
@@ -379,7 +394,8 @@ static int run_verb(const char *name, const struct options *options, const char 
 
 int probe_main(int argc, char **argv)
 {
-    static const struct options defaults = {.mask = STATX_BASIC, .repeat = 1, .threads = 8, .seconds = 1.0, .want = 1};
+    static const struct options defaults = {
+        .mask = STATX_BASIC, .version = XSTAT_VERSION, .repeat = 1, .threads = 8, .seconds = 1.0, .want = 1};
     struct options options = defaults;
     for (int i = 1; i < argc; i++) {
         static char operand[8192];

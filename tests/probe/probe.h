@@ -21,6 +21,7 @@
 struct options {
     unsigned flags;     /* of fstatat and statx, fts_open, nftw */
     unsigned mask;      /* of statx */
+    unsigned version;   /* of the structure that __xstat and its like are asked for */
     unsigned repeat;    /* make the call so many times; SAME tells whether all answers were equal */
     unsigned threads;   /* of the storms */
     double seconds;     /* of the storms */
@@ -35,10 +36,15 @@ struct options {
 void *find_function(const struct options *options, const char *name);
 
 /* walks.c: every step of a walk by the entry point `name` is printed. Return 0, or -1 with errno. */
-int walk_fts(const struct options *options, const char *name, const char *path);
-int walk_fts_children(const struct options *options, const char *name, const char *path);
-int walk_ftw(const struct options *options, const char *name, const char *path);
-int walk_nftw(const struct options *options, const char *name, const char *path);
+#define WALKS(kind)                                                                                                    \
+    int walk_fts##kind(const struct options *options, const char *name, const char *path);                             \
+    int walk_fts_children##kind(const struct options *options, const char *name, const char *path);                    \
+    int walk_ftw##kind(const struct options *options, const char *name, const char *path);                             \
+    int walk_nftw##kind(const struct options *options, const char *name, const char *path);
+WALKS()
+/* The same for other structures; on 32-bit machines alone. */
+WALKS(_64)
+WALKS(_time64)
 
 /* storms.c: print `storm VERB KEY=VALUE...`; an answer other than `want` is wrong. */
 int storm_child(const struct options *options, const char *path);
@@ -58,6 +64,7 @@ int do_fill(const struct options *options, const char *left);
 int do_list(const struct options *options, const char *label);
 int do_deny(const struct options *options, const char *rule);
 int do_steal(const struct options *options, const char *rule);
+int do_state(const struct options *options, const char *unused);
 int watch(const struct options *options, int fd);
 
 /* Link count by the raw system call: what no preload can touch. -1 if it failed. */

@@ -267,10 +267,10 @@ static void cache_property(void)
     enum { DEVICES = 6 };
     struct {
         uint64_t device;
-        uintptr_t stamp;
+        uint64_t stamp;
         enum verdict verdict;
     } known[DEVICES] = {{0}};
-    uintptr_t stamp = below(3);
+    uint64_t stamp = below(3);
     memset(scope_slots, 0, sizeof scope_slots);
     for (unsigned i = 0; i < DEVICES; i++)
         known[i].device = 40 + i % 2 + i / 2 * SCOPE_SLOTS;

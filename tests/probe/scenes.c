@@ -3,6 +3,9 @@
 #define _GNU_SOURCE
 #include "probe.h"
 
+#include "machine.h"
+#include "state.h"
+
 #include <errno.h>
 #include <fcntl.h>
 #include <signal.h>
@@ -95,15 +98,10 @@ int do_deny(const struct options *options, const char *rule)
     static const struct {
         const char *name;
         unsigned number;
-    } calls[] = {{"fcntl", SYS_fcntl},
-                 {"statx", SYS_statx},
-                 {"prlimit64", SYS_prlimit64},
-                 {"openat2", 437},
-                 {"readlinkat", SYS_readlinkat},
-                 {"newfstatat", SYS_newfstatat},
-                 {"statmount", 457},
-                 {"listmount", 458},
-                 {"openat", SYS_openat}};
+    } calls[] = {
+        {"fcntl", SYS_fcntl},           {"statx", SYS_statx},          {"prlimit64", SYS_prlimit64}, {"openat2", 437},
+        {"readlinkat", SYS_readlinkat}, {"newfstatat", NR_NEWFSTATAT}, {"statmount", 457},           {"listmount", 458},
+        {"openat", SYS_openat}};
     const char *equals = strchr(rule, '=');
     (void)options;
     for (size_t i = 0; equals && i < sizeof calls / sizeof *calls; i++) {
@@ -122,6 +120,7 @@ int do_deny(const struct options *options, const char *rule)
     return -1;
 }
 
+#ifdef __x86_64__
 /* What the kernel hands to a filter: 16 bytes, then six arguments. */
 enum { NUMBER_AT = 0, SIXTH_ARGUMENT_AT = 16 + 5 * 8, TRAP = 0x30000, OUR_OWN = 0x6e6c };
 static long stolen_call;
@@ -182,6 +181,15 @@ int do_steal(const struct options *options, const char *rule)
     struct filter_program program = {sizeof filter / sizeof *filter, filter};
     return prctl(PR_SET_NO_NEW_PRIVS, 1, 0, 0, 0) || prctl(PR_SET_SECCOMP, FILTER_MODE, &program);
 }
+#else
+/* The registers of a call are known on one machine alone. */
+int do_steal(const struct options *options, const char *rule)
+{
+    (void)options, (void)rule;
+    errno = ENOSYS;
+    return -1;
+}
+#endif
 
 static void interrupted(int number)
 {
@@ -212,5 +220,21 @@ int watch(const struct options *options, int fd)
     setitimer(ITIMER_REAL, &(struct itimerval){{0, 0}, {0, 0}}, NULL);
     printf("storm\twatch\tcalls=%lu\tzeros_before=%lu\tzeros=%lu\tfailed=%lu\tlast=%lu\n", calls, before, zeros, failed,
            last);
+    return 0;
+}
+
+/* Print what the shim in this process tells of itself: `state CORRECTED LEFT_ALONE LAST_REVALIDATION`. */
+int do_state(const struct options *options, const char *unused)
+{
+    static const struct options defaults;
+    const struct nlinkshim_state *found = find_function(&defaults, "nlinkshim_state");
+    (void)options, (void)unused;
+    if (!found) {
+        errno = ENOENT;
+        return -1;
+    }
+    const struct counters *counted = found->shared ? found->shared : &found->own;
+    printf("state\t%lu\t%lu\t%lu\n", (unsigned long)counted->corrected, (unsigned long)counted->left_alone,
+           (unsigned long)found->last_revalidation);
     return 0;
 }

@@ -2,6 +2,10 @@
 #define _GNU_SOURCE
 #include "probe.h"
 
+#ifndef WALK
+#define WALK(name) name
+#endif
+
 #include <errno.h>
 #include <ftw.h>
 #include <stdio.h>
@@ -30,7 +34,7 @@ static void print_ftsent(const FTS *walk, const FTSENT *entry)
     print_step(entry->fts_path, entry->fts_info, no_stat ? NULL : entry->fts_statp, folder ? entry->fts_nlink : 0);
 }
 
-/* The functions of one family: fts_* or fts64_*. */
+/* The functions of one family: fts_*, fts64_* or __fts64_*_time64. */
 struct family {
     open_call *open;
     read_call *read;
@@ -40,11 +44,16 @@ struct family {
 static struct family family_of(const struct options *options, const char *name)
 {
     static const struct options libc; /* fts_open is not in the table: always libc's */
-    int large = strncmp(name, "fts64", 5) == 0;
+    static const char names[][3][24] = {
+        {"fts_open", "fts_read", "fts_children"},
+        {"fts64_open", "fts64_read", "fts64_children"},
+        {"__fts64_open_time64", "__fts64_read_time64", "__fts64_children_time64"},
+    };
+    const char(*its)[24] = names[strstr(name, "time64") ? 2 : strstr(name, "fts64") ? 1 : 0];
     return (struct family){
-        (open_call *)find_function(&libc, large ? "fts64_open" : "fts_open"),
-        (read_call *)find_function(options, large ? "fts64_read" : "fts_read"),
-        (children_call *)find_function(options, large ? "fts64_children" : "fts_children"),
+        (open_call *)find_function(&libc, its[0]),
+        (read_call *)find_function(options, its[1]),
+        (children_call *)find_function(options, its[2]),
     };
 }
 
@@ -59,7 +68,7 @@ static FTS *begin(const struct family *family, const struct options *options, co
     return family->open(paths, (int)flags, NULL);
 }
 
-int walk_fts(const struct options *options, const char *name, const char *path)
+int WALK(walk_fts)(const struct options *options, const char *name, const char *path)
 {
     struct family family = family_of(options, name);
     FTS *walk = begin(&family, options, path);
@@ -74,7 +83,7 @@ int walk_fts(const struct options *options, const char *name, const char *path)
     return error ? -1 : 0;
 }
 
-int walk_fts_children(const struct options *options, const char *name, const char *path)
+int WALK(walk_fts_children)(const struct options *options, const char *name, const char *path)
 {
     struct family family = family_of(options, name);
     FTS *walk = begin(&family, options, path);
@@ -101,16 +110,16 @@ int walk_fts_children(const struct options *options, const char *name, const cha
     return 0;
 }
 #else
-int walk_fts(const struct options *options, const char *name, const char *path)
+int WALK(walk_fts)(const struct options *options, const char *name, const char *path)
 {
     (void)options, (void)name, (void)path;
     errno = ENOSYS;
     return -1;
 }
 
-int walk_fts_children(const struct options *options, const char *name, const char *path)
+int WALK(walk_fts_children)(const struct options *options, const char *name, const char *path)
 {
-    return walk_fts(options, name, path);
+    return WALK(walk_fts)(options, name, path);
 }
 #endif
 
@@ -128,7 +137,7 @@ static int nftw_step(const char *path, const struct stat *st, int type, struct F
 
 enum { OPEN_FOLDERS = 20 };
 
-int walk_ftw(const struct options *options, const char *name, const char *path)
+int WALK(walk_ftw)(const struct options *options, const char *name, const char *path)
 {
     typedef int ftw_call(const char *, int (*)(const char *, const struct stat *, int), int);
     ftw_call *function = (ftw_call *)find_function(options, name);
@@ -136,7 +145,7 @@ int walk_ftw(const struct options *options, const char *name, const char *path)
     return function(path, ftw_step, OPEN_FOLDERS);
 }
 
-int walk_nftw(const struct options *options, const char *name, const char *path)
+int WALK(walk_nftw)(const struct options *options, const char *name, const char *path)
 {
     typedef int nftw_call(const char *, int (*)(const char *, const struct stat *, int, struct FTW *), int, int);
     nftw_call *function = (nftw_call *)find_function(options, name);
