@@ -172,7 +172,9 @@ def test_walks(programs: Foreign, foreign_shim: Path, lying_mount):
     entries, words = existing(programs, words_of, WALKS)
     assert entries
     raw, patched = programs.probe(*words), programs.probe(*words, preload=foreign_shim)
-    assert len(raw.steps) >= 5 * len(entries)
+    walked = {step.name for step in raw.steps}
+    assert walked >= ({"ftw", "nftw"} if programs.libc == "musl" else set(entries))
+    assert len(raw.steps) >= 5 * len(walked)
     for before, after in zip(raw.steps, patched.steps, strict=True):
         assert (before.name, before.path, before.info, before.mode, before.place) == (
             after.name,
