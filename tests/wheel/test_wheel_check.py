@@ -67,9 +67,12 @@ def told(shim: Path) -> None:
 
 
 def renamed_symbol(shim: Path) -> None:
-    content = shim.read_bytes()
-    assert content.count(b"\0__lxstat64\0") == 1
-    shim.write_bytes(content.replace(b"\0__lxstat64\0", b"\0__lxstat65\0"))
+    content = bytearray(shim.read_bytes())
+    with shim.open("rb") as file:
+        start = ELFFile(file).get_section_by_name(".dynstr").header.sh_offset
+    end = content.index(b"\0__lxstat64\0", start) + len("_lxstat64") + 1
+    content[end] = ord("5")
+    shim.write_bytes(content)
 
 
 def strong_import(shim: Path) -> None:
