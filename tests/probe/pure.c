@@ -204,10 +204,10 @@ static void length_property(void)
 static void name_property(void)
 {
     static const char *const pieces[] = {
-        "/",      "/",           "/",     ".",     "..",     "proc",     "dev",  "fd",         "self",
-        "5",      "a",           "stdin", "procs", "root",   "cwd",      "x.e",  "12",         "out",
-        "stderr", "exe",         "std",   "\xff",  "/proc/", "/dev/fd/", "/fd/", "map_files/", "7f2000-7f3000",
-        "5000",   "thread-self", "dev/"};
+        "/",      "/",           "/",     ".",        "..",     "proc",     "dev",  "fd",         "self",
+        "5",      "a",           "stdin", "procs",    "root",   "cwd",      "x.e",  "12",         "out",
+        "stderr", "exe",         "std",   "\xff",     "/proc/", "/dev/fd/", "/fd/", "map_files/", "7f2000-7f3000",
+        "5000",   "thread-self", "dev/",  "7000-8000"};
     char *path = RANDOM_TEXT(pieces, 9);
     int directory = (int)below(2);
     enum name_kind kind = name_kind(path, directory);
