@@ -26,9 +26,10 @@ demo: $(VENV)/.system-demo $(VENV)/.installed
 test: $(VENV)/.system-test $(VENV)/.developed
 	$(BIN)/pytest $(PYTEST_ARGUMENTS)
 
-# what consumers see when servers fail, with the Samba of a Debian release, into docs/drills.md: make lab SAMBA=trixie
+# what consumers see when servers fail, with the Samba of a Debian release, into docs/drills.md: make lab SAMBA=trixie.
+# GUEST=qemu takes other consumers than User-mode Linux, as is done by itself where that cannot be had
 lab: $(VENV)/.system-test $(VENV)/.developed
-	NLINKSHIM_LAB_SAMBA=$(SAMBA) NLINKSHIM_LAB_ROUNDS=$(ROUNDS) $(BIN)/pytest -q tests/lab $(PYTEST_ARGUMENTS)
+	NLINKSHIM_LAB_SAMBA=$(SAMBA) NLINKSHIM_LAB_ROUNDS=$(ROUNDS) NLINKSHIM_LAB_GUEST=$(GUEST) $(BIN)/pytest -q tests/lab $(PYTEST_ARGUMENTS)
 
 # the fast inner loop: what needs no mount
 check: $(VENV)/.developed
