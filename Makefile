@@ -30,9 +30,10 @@ test: $(VENV)/.system-test $(VENV)/.developed
 matrix: $(VENV)/.system-test $(VENV)/.developed
 	NLINKSHIM_MATRIX=all $(BIN)/pytest -q tests/foreign $(PYTEST_ARGUMENTS)
 
-# what consumers see when servers fail, with the Samba of a Debian release, into docs/drills.md: make lab SAMBA=trixie
+# what consumers see when servers fail, with the Samba of a Debian release, into docs/drills.md: make lab SAMBA=trixie.
+# GUEST=qemu takes other consumers than User-mode Linux, as is done by itself where that cannot be had
 lab: $(VENV)/.system-test $(VENV)/.developed
-	NLINKSHIM_LAB_SAMBA=$(SAMBA) NLINKSHIM_LAB_ROUNDS=$(ROUNDS) $(BIN)/pytest -q tests/lab $(PYTEST_ARGUMENTS)
+	NLINKSHIM_LAB_SAMBA=$(SAMBA) NLINKSHIM_LAB_ROUNDS=$(ROUNDS) NLINKSHIM_LAB_GUEST=$(GUEST) $(BIN)/pytest -q tests/lab $(PYTEST_ARGUMENTS)
 
 # what README.md says, word for word, in fresh roots of two Debian releases, into build/fresh/
 readme: $(VENV)/.system-test $(VENV)/.developed

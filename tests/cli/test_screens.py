@@ -161,6 +161,7 @@ WRONG = [
     ["generate", "container", "--out", "x", "--shares", "a name with blanks in it that is none"],
     ["help", "no-such-page-or-command"],
     ["path", "too", "many"],
+    ["watch", "/", "--rto", "soon"],
 ]
 
 

@@ -20,8 +20,12 @@ while read -r module; do
 done </modules/order
 ip link set lo up
 ip link set eth0 up
-ip address add 10.0.2.15/24 dev eth0
-ip route add default via 10.0.2.2
+# ADDRESS is of the kernel's command line, where there is no router
+ip address add "${ADDRESS:-10.0.2.15/24}" dev eth0
+if [ "${ADDRESS-}" ]; then ip route add default dev eth0; else ip route add default via 10.0.2.2; fi
+# what an image brings for itself
+# shellcheck source=/dev/null
+if [ -x /prepare ]; then . /prepare; fi
 
 until [ -e $PORT ]; do sleep 0.1; done
 serve $PORT

@@ -27,7 +27,6 @@ GUEST_PROGRAMS = {
     "modprobe": "kmod",
 }
 LAB_PROGRAMS = {
-    "linux.uml": "user-mode-linux",
     "mount.cifs": "cifs-utils",
     "iptables-legacy": "iptables",
     "ip": "iproute2",
@@ -134,13 +133,14 @@ def _foreign() -> str | None:
 
 
 def _lab() -> str | None:
-    """Guests of User-mode Linux, the switch between them, and servers on it."""
+    """Guests of User-mode Linux or else of qemu, the switch between them, and servers on it."""
     try:
         os.close(os.open("/dev/net/tun", os.O_RDWR | os.O_CLOEXEC))
     except OSError as error:
         return f"/dev/net/tun cannot be opened: {error.strerror}"
     programs = (_program(name, package)() for name, package in LAB_PROGRAMS.items())
-    return next(filter(None, programs), None) or _root() or _go_fuse() or _overlay()
+    guest = _program("linux.uml", "user-mode-linux")() and _guest()
+    return next(filter(None, programs), None) or guest or _root() or _go_fuse() or _overlay()
 
 
 CAPABILITIES: dict[str, Callable[[], str | None]] = {

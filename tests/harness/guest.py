@@ -1,4 +1,4 @@
-"""An emulated machine with a Debian kernel, for what this host's kernel has not: the SMB client.
+"""A virtual machine with a Debian kernel, for what this host's kernel has not: the SMB client.
 
     with guest.boot() as machine:
         machine.mount("//10.0.2.2/dfs", "/mnt/dfs", port=4450, options="vers=3.1.1,guest,ro")
@@ -17,7 +17,7 @@ import shlex
 import socket
 import subprocess
 import time
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -153,32 +153,56 @@ def boot(files: Mapping[str, Path | str] | None = None) -> Iterator[Machine]:
     with mounts.temporary_folder("nlinkshim-guest-") as folder:
         image = folder / "initramfs"
         guest_image.build(image, kernel, files or {})
-        console, complaints = folder / "console", folder / "qemu.log"
-        ours, theirs = socket.socketpair()
-        with ours, complaints.open("w") as log:
-            with theirs:
-                process = processes.start(
-                    _command(kernel.image, image, console, theirs.fileno()),
-                    stdout=log,
-                    stderr=log,
-                    pass_fds=(theirs.fileno(),),
-                )
-            try:
-                machine = Machine(process, ours, [complaints, console])
-                machine.wait_until_booted()
-                yield machine
-            finally:
-                processes.stop(process)
+        with launched(folder, kernel, image, "user,id=net") as machine:
+            machine.wait_until_booted()
+            yield machine
 
 
-def _command(kernel: Path, image: Path, console: Path, channel: int) -> list[str]:
+@contextlib.contextmanager
+def launched(
+    folder: Path,
+    kernel: guest_kernel.Kernel,
+    image: Path,
+    network: str,
+    *words: str,
+    before: Sequence[str] = (),
+) -> Iterator[Machine]:
+    """A guest of this initramfs, with a network of qemu's -netdev and these words on the kernel's command
+    line. Ask it to wait_until_booted before all else. `before` starts qemu, `folder` is for its logs."""
+    console, complaints = folder / "console", folder / "qemu.log"
+    ours, theirs = socket.socketpair()
+    with ours, complaints.open("w") as log:
+        with theirs:
+            process = processes.start(
+                [*before, *_command(kernel.image, image, console, theirs.fileno(), network, words)],
+                stdout=log,
+                stderr=log,
+                pass_fds=(theirs.fileno(),),
+            )
+        try:
+            yield Machine(process, ours, [complaints, console])
+        finally:
+            processes.stop(process)
+
+
+def _command(
+    kernel: Path, image: Path, console: Path, channel: int, network: str, words: Sequence[str]
+) -> list[str]:
     return [
-        *["qemu-system-x86_64", "-accel", "tcg", "-cpu", "max", "-m", MEMORY],
+        *["qemu-system-x86_64", *_accelerators(), "-cpu", "max", "-m", MEMORY],
         *["-nodefaults", "-no-user-config", "-display", "none", "-no-reboot"],
-        *["-kernel", str(kernel), "-initrd", str(image), "-append", KERNEL_LINE],
+        *["-kernel", str(kernel), "-initrd", str(image), "-append", " ".join([KERNEL_LINE, *words])],
         *["-serial", f"file:{console}"],
         # The first virtio device, hence /dev/vport0p1 there.
         *["-chardev", f"socket,id=channel,fd={channel}", "-device", "virtio-serial-pci"],
         *["-device", "virtserialport,chardev=channel,nr=1"],
-        *["-netdev", "user,id=net", "-device", "virtio-net-pci,netdev=net,romfile="],
+        *["-netdev", network, "-device", "virtio-net-pci,netdev=net,romfile="],
     ]
+
+
+def _accelerators() -> list[str]:
+    """Hardware virtualisation where the processor has it: a /dev/kvm without may be a software's, which does
+    not know all instructions. qemu takes the second where the first is not to be had."""
+    flags = Path("/proc/cpuinfo").read_text().split()
+    hardware = ["-accel", "kvm"] if {"vmx", "svm"} & set(flags) else []
+    return [*hardware, "-accel", "tcg"]

@@ -7,7 +7,7 @@ import os
 import re
 import shutil
 import subprocess
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping
 from pathlib import Path
 
 from . import guest_kernel, processes
@@ -26,8 +26,15 @@ CRYPTO = ("ccm", "gcm", "ghash-generic", "cmac", "seqiv", "sha512", "ecb")
 FOLDERS = ("bin", "dev", "etc", "mnt", "modules", "proc", "run", "sys", "tmp")
 
 
-def build(target: Path, kernel: Kernel, files: Mapping[str, Path | str]) -> None:
-    """Write the image to `target`. `files` are put into it: guest path -> file of this host, or its text."""
+def build(
+    target: Path,
+    kernel: Kernel,
+    files: Mapping[str, Path | str],
+    programs: Iterable[str] = (),
+    modules: Iterable[str] = (),
+) -> None:
+    """Write the image to `target`. `files` are put into it: guest path -> file of this host, or its text; and
+    more `programs` of this host and `modules` of the kernel than all guests have."""
     root = target.with_suffix(".root")
     for name in FOLDERS:
         (root / name).mkdir(parents=True)
@@ -35,9 +42,9 @@ def build(target: Path, kernel: Kernel, files: Mapping[str, Path | str]) -> None
     (root / "sbin").symlink_to("bin")
     (root / "usr").symlink_to(".")
     (root / "bin/sh").symlink_to("dash")
-    for name in PROGRAMS:
+    for name in (*PROGRAMS, *programs):
         _copy_program(name, root)
-    loaded = kernel.modules((*MODULES, *CRYPTO))
+    loaded = kernel.modules((*MODULES, *CRYPTO, *modules))
     for module in loaded:
         (root / "modules" / _plain_name(module)).write_bytes(_plain_bytes(module))
     (root / "modules/order").write_text("".join(f"{_plain_name(module)}\n" for module in loaded))
@@ -56,12 +63,17 @@ def _copy_program(name: str, root: Path) -> None:
     if path is None:
         raise FileNotFoundError(f"no program {name} for the guest")
     shutil.copy(path, root / "bin" / name)
-    # ldd's lines are "NAME => PATH (ADDRESS)", and for the loader "PATH (ADDRESS)"
-    for library in re.findall(r"(/\S+) \(0x", processes.run(["ldd", path], check=False).stdout):
+    for library in libraries(path):
         file = root / library.removeprefix("/usr").lstrip("/")
         file.parent.mkdir(parents=True, exist_ok=True)
         if not file.exists():
             shutil.copy(library, file)
+
+
+def libraries(path: str) -> list[str]:
+    """Those that a program or library needs. ldd's lines are "NAME => PATH (ADDRESS)", and for the loader
+    "PATH (ADDRESS)"."""
+    return re.findall(r"(/\S+) \(0x", processes.run(["ldd", path], check=False).stdout)
 
 
 def _plain_name(module: Path) -> str:

@@ -103,7 +103,7 @@ class Consumer:
             f"printf 'username=%s\npassword=%s\n' {model.client_user.name}"
             f' "$(cat {SECRETS}/{model.client_user.name})" >/run/csi; mkdir -p {CSI}/staged {CSI}/pod'
             f" && mount.cifs {source} {CSI}/staged -o {options} && mount --bind {CSI}/staged {CSI}/pod",
-            timeout=60,
+            timeout=120,
         )
 
     def start_pollers(self) -> None:

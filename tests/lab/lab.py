@@ -10,13 +10,12 @@ from dataclasses import dataclass, field
 from pathlib import Path
 
 from harness import processes
-from harness.uml import build_preload
 
 from nlinkshim import generate
 from nlinkshim.engines.generate.model import Model
 from nlinkshim.engines.generate.settings import Settings
 
-from . import gaps, network, outages, roots, server, uml
+from . import gaps, guests, network, outages, roots, server
 from .consumer import SERVICE_ADDRESS, Consumer
 from .container import Container, make_image
 from .journal import Journal
@@ -27,6 +26,7 @@ PASSWORD = "pass,word of 'media'"  # noqa: S105
 WITNESS_UIDS = {"consumer-1": 0, "consumer-2": 1000}
 POLLED = {"consumer-1": ("node", "pod"), "consumer-2": ("csi",)}
 SERVERS = ("server-1", "server-2")
+PROGRAMS = ("witness.py", "poller.py", "storm.py")  # that run in guests
 # seconds, on busy processors
 MOUNTING = 40.0
 SETTLING = 20.0
@@ -103,8 +103,9 @@ class Lab:
         return outages.outages(self.looks(since), now)
 
     def wait_until_good(self, since: float, timeout: float) -> bool:
-        """Whether every look of every consumer is good again within `timeout` seconds after `since`."""
-        deadline = since + timeout
+        """Whether every look of every consumer is good again within `timeout` seconds after `since`, times
+        guests.patience()."""
+        deadline = since + timeout * guests.patience()
         while not outages.good_since(self.looks(since), since, self.consumers):
             if time.time() > deadline:
                 return False
@@ -141,16 +142,14 @@ def running(folder: Path, fuse_program: Path, shim: Path, samba: str) -> Iterato
     model = Model.of(settings)
     generate("kubernetes", folder / "generated", settings=settings)
     parts = _parts(folder, model, samba, fuse_program, shim)
-    guests = folder / "guests"
-    _fill(guests, model, parts)
+    given = folder / "guests"
+    _fill(given, model, parts)
     with contextlib.ExitStack() as stack:
         switch = stack.enter_context(network.switch())
-        preload = build_preload(folder)
+        launched = guests.launcher(folder)
         consumers = {}
         for number, (name, uid) in enumerate(WITNESS_UIDS.items()):
-            machine = stack.enter_context(
-                uml.launched(switch, name, f"{NETWORK}{11 + number}", guests, preload)
-            )
+            machine = stack.enter_context(launched(switch, name, f"{NETWORK}{11 + number}", given))
             consumers[name] = Consumer(name, machine, model, uid, POLLED[name])
         nodes = {
             name: stack.enter_context(
@@ -165,15 +164,21 @@ def running(folder: Path, fuse_program: Path, shim: Path, samba: str) -> Iterato
         lab = Lab(samba, model, switch, nodes, consumers, first, container, first)
         for consumer in consumers.values():
             consumer.machine.wait_until_booted()
+            guests.set_clock(consumer.machine)
         container.wait_until_healthy()
         lab.set_endpoint(first)
         for consumer in consumers.values():
             consumer.bind_folders()
             consumer.start_mounter()
         for consumer in consumers.values():
-            processes.wait_until(consumer.mounted, MOUNTING, f"mounting in {consumer.name}")
+            wait_until_mounted(consumer)
             consumer.mount_plainly()
         yield lab
+
+
+def wait_until_mounted(consumer: Consumer) -> None:
+    limit = MOUNTING * guests.patience()
+    processes.wait_until(consumer.mounted, limit, f"mounting in {consumer.name}")
 
 
 def _parts(folder: Path, model: Model, samba: str, fuse_program: Path, shim: Path) -> server.Parts:
@@ -191,6 +196,6 @@ def _fill(guests: Path, model: Model, parts: server.Parts) -> None:
     guests.mkdir()
     shutil.copytree(parts.secrets, guests / "secrets")
     shutil.copy(parts.mounter, guests)
-    for program in ("witness.py", "poller.py", "storm.py"):
+    for program in PROGRAMS:
         shutil.copy(Path(__file__).with_name(program), guests)
     (guests / "hosts").write_text(f"127.0.0.1 localhost\n{SERVICE_ADDRESS} {model.service_host}\n")

@@ -15,12 +15,12 @@ from dataclasses import dataclass
 import pytest
 from harness import processes
 
-from lab import outages
+from lab import guests, outages
 from lab.consumer import Consumer
-from lab.lab import MOUNTING, Lab
+from lab.lab import MOUNTING, Lab, wait_until_mounted
 from lab.report import LONG_ROUNDS, ROUNDS, Report
 
-pytestmark = pytest.mark.timeout(180)
+pytestmark = pytest.mark.timeout(400)  # guests of qemu take long
 each_round = pytest.mark.parametrize("number", range(ROUNDS))
 
 
@@ -62,6 +62,7 @@ class Drill:
         """
         lab = self.lab
         recovered = lab.wait_until_good(back, limit + outages.INTERVAL * 2)
+        limit *= guests.patience()
         seen = lab.outages(lab.journal.begin)
         polled = lab.end_pollers()
         for stretch in polled:
@@ -190,7 +191,7 @@ def begin_mounters(lab: Lab, *more: str) -> float:
         consumer.start_mounter(*more)
     begun = lab.journal.note("the next mounters begin")
     for consumer in lab.consumers.values():
-        processes.wait_until(consumer.mounted, MOUNTING, f"mounting in {consumer.name}")
+        wait_until_mounted(consumer)
     return begun
 
 
