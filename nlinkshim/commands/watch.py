@@ -23,6 +23,7 @@ from nlinkshim.engines.watch.hooks import Hooks
 from nlinkshim.engines.watch.metrics import Metrics
 from nlinkshim.engines.watch.watch import HANG_SECONDS, INTERVAL, Watch, watch
 from nlinkshim.errors import ExitCode
+from nlinkshim.output.lines import columns
 
 TEXTFILE_SECONDS = 5.0  # between two writings
 UNITS = {"": 1, "ms": 0.001, "s": 1, "m": 60, "h": 3600, "d": 86400}
@@ -111,7 +112,10 @@ def _tell_all(watched: Watch, arguments: argparse.Namespace) -> None:
     before = signal.signal(signal.SIGTERM, _interrupt)
     try:
         for event in watched:
-            print(report.as_json(event) if as_json else report.as_text(event, arguments.rto), flush=True)
+            print(
+                report.as_json(event) if as_json else report.as_text(event, arguments.rto, columns()),
+                flush=True,
+            )
             hooks.start(event)
     except KeyboardInterrupt:
         pass
@@ -121,7 +125,7 @@ def _tell_all(watched: Watch, arguments: argparse.Namespace) -> None:
         for summary in watched.summaries:
             print(report.summary_as_json(summary))
     else:
-        print(report.summaries_as_text(watched.summaries))
+        print(report.summaries_as_text(watched.summaries, columns()))
 
 
 def _interrupt(*_: object) -> NoReturn:

@@ -8,6 +8,7 @@ from datetime import datetime, timezone
 
 from nlinkshim.engines.watch.result import Event, Summary
 from nlinkshim.output.json import line
+from nlinkshim.output.lines import fitted
 from nlinkshim.output.table import as_table
 from nlinkshim.output.text import GREEN, RED, coloured, printable
 
@@ -30,8 +31,8 @@ def summary_as_json(summary: Summary) -> str:
     return line(SCHEMA, event="summary", **whole)
 
 
-def as_text(event: Event, rto: float | None) -> str:
-    """One line, with the local time."""
+def as_text(event: Event, rto: float | None, width: int | None = None) -> str:
+    """One line, with the local time; more where it does not fit a terminal of `width` columns."""
     when = datetime.fromtimestamp(event.at, timezone.utc).astimezone().isoformat(" ", "milliseconds")
     where = printable(event.path) + ("" if event.what == "mount" else f" (an open {event.what})")
     text = TEXTS[event.event].format(
@@ -43,14 +44,14 @@ def as_text(event: Event, rto: float | None) -> str:
     )
     if event.cause is not None:
         text += f": {printable(event.cause)}; {printable(event.remedy or '')}"
-        text += f": {event.command}" if event.command else ""
+        text += f": `{event.command}`" if event.command else ""
     if event.event == "up":
         if event.lost:
             text += "; it never answered again, a fresh one does"
         if rto is not None and event.seconds > rto:
             text += f"; longer than the {rto:g} s allowed"
     word = coloured(event.event, GREEN if event.event == "up" else RED)
-    return f"{when}  {word:4}  {where}: {text}"
+    return fitted(f"{when}  {word:4}  {where}: {text}", width, [printable(event.path)])
 
 
 TEXTS = {
@@ -62,7 +63,7 @@ TEXTS = {
 }
 
 
-def summaries_as_text(summaries: Sequence[Summary]) -> str:
+def summaries_as_text(summaries: Sequence[Summary], width: int | None = None) -> str:
     """A table, a row for each path."""
     rows, colours = [], []
     for summary in summaries:
@@ -79,7 +80,15 @@ def summaries_as_text(summaries: Sequence[Summary]) -> str:
                 _spent({kind: tally.seconds for kind, tally in summary.kinds.items()}) or "-",
             )
         )
-    return as_table(HEADS, rows, numbers=NUMBERS, colours=("NOW", colours))
+    return as_table(
+        HEADS,
+        rows,
+        numbers=NUMBERS,
+        colours=("NOW", colours),
+        width=width,
+        flexible=("PATH", "KINDS"),
+        dropped=("WHAT", "LOOKS"),
+    )
 
 
 def _spent(kinds: Mapping[str, float]) -> str:
