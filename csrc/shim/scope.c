@@ -28,8 +28,6 @@ enum verdict scope_cached(uint64_t device, uint64_t stamp)
 
 void scope_remember(uint64_t device, uint64_t stamp, enum verdict verdict)
 {
-    if (!scope_fits(device))
-        return;
     uint64_t word = scope_word(device, stamp);
     scope_word_t *slot = scope_slot(device, 0);
     for (unsigned probe = 0; probe < SCOPE_PROBES; probe++) {

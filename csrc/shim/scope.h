@@ -67,12 +67,6 @@ static inline uint64_t scope_stamp(struct coarse_time *now)
     return (uint64_t)now->seconds;
 }
 
-/* A device that does not fit is decided afresh each time. */
-static inline bool scope_fits(uint64_t device)
-{
-    return device >> DEVICE_BITS == 0;
-}
-
 static inline scope_word_t *scope_slot(uint64_t device, unsigned probe)
 {
     return &scope_slots[(device + probe) % SCOPE_SLOTS];
@@ -87,8 +81,6 @@ static inline uint64_t scope_word(uint64_t device, uint64_t stamp)
 /* The verdict that a slot holds for the device. If it holds none: VERDICT_NONE, or more than any verdict. */
 static inline uint64_t scope_probe(uint64_t device, uint64_t stamp, unsigned probe)
 {
-    if (!scope_fits(device))
-        return VERDICT_NONE;
     return __atomic_load_n(scope_slot(device, probe), __ATOMIC_RELAXED) - scope_word(device, stamp);
 }
 

@@ -112,10 +112,8 @@ def _tell_all(watched: Watch, arguments: argparse.Namespace) -> None:
     before = signal.signal(signal.SIGTERM, _interrupt)
     try:
         for event in watched:
-            print(
-                report.as_json(event) if as_json else report.as_text(event, arguments.rto, columns()),
-                flush=True,
-            )
+            text = report.as_text(event, arguments.rto, columns()) if not as_json else report.as_json(event)
+            print(text, flush=True)
             hooks.start(event)
     except KeyboardInterrupt:
         pass
