@@ -40,6 +40,8 @@ UPGRADING = 2.0
 LIMIT = 15.0
 # in which smbd ends a listing
 AT_ONCE = 1.5
+# within which the kernel's client ends a call to a server that is away, on a busy machine
+GIVEN_UP = 20.0
 NEXT_INODES = 1_000_000
 
 
@@ -255,10 +257,12 @@ def move_here(lab: Lab, node: MixedNode) -> float:
     return ended
 
 
-def move_away(lab: Lab, node: MixedNode, signal: str) -> None:
+def move_away(lab: Lab, node: MixedNode, signal: str) -> float:
+    """This node's server ends, and elsewhere one begins, with smbd. No connection is cut."""
     node.end_server(signal)
     lab.start_container(lab.node)
     node.wait_until_shown("cifs")
+    return 0.0
 
 
 @pytest.fixture
@@ -269,7 +273,7 @@ def watch(lab: Lab, report: Report, tell: Callable[[str], None], mixed: MixedNod
         mixed.start_pollers()
         time.sleep(STEADY)
         cut = move()
-        time.sleep(STEADY)
+        time.sleep(GIVEN_UP)
         polled = mixed.end_pollers()
         rows = [" | ".join(row.cells()[1:]) for row in report.gaps.add(name, polled)]
         tell("\n".join([f"{name}, Samba from {lab.samba}:", *(f"{'':8}{row}" for row in rows)]))
@@ -281,15 +285,11 @@ def watch(lab: Lab, report: Report, tell: Callable[[str], None], mixed: MixedNod
 
 
 @long_drill
+@pytest.mark.timeout(400)
 def test_the_server_moves_to_a_mixed_node_and_away(lab: Lab, mixed: MixedNode, watch: Watch, number: int):
     """Its pods see the mount that is made beside them, then the share again, and are not started anew."""
-
-    def there_and_back() -> float:
-        ended = move_here(lab, mixed)
-        move_away(lab, mixed, "TERM")
-        return ended
-
-    watch("mixed: server moves here, and away", there_and_back)
+    watch("mixed: server moves here", lambda: move_here(lab, mixed))
+    watch("mixed: server moves away", lambda: move_away(lab, mixed, "TERM"))
 
 
 @long_drill
@@ -310,9 +310,4 @@ def test_the_server_on_a_mixed_node_dies(lab: Lab, mixed: MixedNode, watch: Watc
 
     watch("mixed: server here killed, the next one after 2 s", again("KILL"))
     watch("mixed: server here stopped, the next one after 2 s", again("TERM"))
-
-    def dies() -> float:
-        move_away(lab, mixed, "KILL")
-        return 0.0
-
-    watch("mixed: server here killed, goes on elsewhere", dies)
+    watch("mixed: server here killed, goes on elsewhere", lambda: move_away(lab, mixed, "KILL"))
