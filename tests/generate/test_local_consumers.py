@@ -130,7 +130,9 @@ def test_direct_in_compose() -> None:
 
 def test_mixed_in_compose() -> None:
     """What serves is started on one host alone; the mounter and the consumers on each."""
-    made = services(rendered("compose", consumer="mixed", server_host="10.1.2.3", **SERVER))
+    files = rendered("compose", consumer="mixed", server_host="10.1.2.3", **SERVER)
+    assert "    docker compose --profile server up -d\n" in files["README.md"]
+    made = services(files)
     serving = {name for name, service in made.items() if service.get("profiles") == ["server"]}
     assert serving == {"clear", "server", "heal", "smbd"}
     command = made["mounter"]["command"]

@@ -209,6 +209,23 @@ def test_a_connection_that_is_silent(machine, serve_folder: Serve, port: int, te
             tell(f"silent connection: alive again after {seconds:.1f} s")
 
 
+@pytest.mark.timeout(300)
+def test_a_mount_of_the_nodes_own_goes_before_the_share(machine, serve_folder: Serve, port: int):
+    """And the share is there again when it goes. (What stands for the FUSE mount here is a tmpfs.)"""
+    own = "/run/own"
+    machine.run(f"mkdir -p {own}")
+    with serve_folder(), mounting(machine, port, f"local={own}", patience=60) as mounter:
+        mounter.wait_for("mounted //", 60)
+        machine.run(f"mount -t tmpfs own {own} && echo own >{own}/readme.txt")
+        mounter.wait_for(f": shows {own}", 60)
+        assert machine.run(f"cat {TARGET}/readme.txt").output == "own\n"
+        assert machine.run(f"grep ' {TARGET} tmpfs ro,' /proc/mounts").output
+        machine.run(f"umount {own}")
+        mounter.wait_for("unmounted, as .* was(.*\n)*.*mounted //", 60)
+        assert machine.run(f"grep ' {TARGET} cifs ' /proc/mounts").output
+        assert machine.run(f"cat {TARGET}/readme.txt").output not in ("", "own\n")
+
+
 def mount_number(machine: guest.Machine) -> str:
     """Of what is mounted there, as the kernel counts."""
     return machine.run(f"grep ' {TARGET} ' /proc/self/mountinfo | cut -d' ' -f1,3").output

@@ -196,6 +196,7 @@ def _fill(guests: Path, model: Model, parts: server.Parts) -> None:
     guests.mkdir()
     shutil.copytree(parts.secrets, guests / "secrets")
     shutil.copy(parts.mounter, guests)
+    shutil.copy(parts.fuse_program, guests)
     for program in PROGRAMS:
         shutil.copy(Path(__file__).with_name(program), guests)
     (guests / "hosts").write_text(f"127.0.0.1 localhost\n{SERVICE_ADDRESS} {model.service_host}\n")

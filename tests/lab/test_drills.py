@@ -17,10 +17,12 @@ from harness import processes
 
 from lab import guests, outages
 from lab.consumer import Consumer
-from lab.lab import MOUNTING, Lab, wait_until_mounted
+from lab.lab import MOUNTING, STEADY, Lab, wait_until_mounted
+from lab.mixed import MixedNode
 from lab.report import LONG_ROUNDS, ROUNDS, Report
 
 pytestmark = pytest.mark.timeout(400)  # guests of qemu take long
+Watch = Callable[[str, Callable[[], float]], None]
 each_round = pytest.mark.parametrize("number", range(ROUNDS))
 
 
@@ -38,6 +40,8 @@ UPGRADING = 2.0
 LIMIT = 15.0
 # in which smbd ends a listing
 AT_ONCE = 1.5
+# within which the kernel's client ends a call to a server that is away, on a busy machine
+GIVEN_UP = 20.0
 NEXT_INODES = 1_000_000
 
 
@@ -231,3 +235,81 @@ def test_a_consumer_node_boots(lab: Lab, drill: Drill, number: int):
     time.sleep(UPGRADING)
     begin_mounters(lab)
     drill.conclude("consumer's node boots, consumers first", time.time(), 20)
+
+
+@pytest.fixture
+def mixed(lab: Lab) -> Iterator[MixedNode]:
+    """A consumer's node that shows the share, since the server is elsewhere."""
+    node = MixedNode(lab.consumers["consumer-1"])
+    try:
+        node.start()
+        node.wait_until_shown("cifs")
+        yield node
+    finally:
+        node.stop()
+
+
+def move_here(lab: Lab, node: MixedNode) -> float:
+    """smbd and the FUSE server beside it end elsewhere, and this node's begins. When they ended."""
+    lab.set_endpoint(None)
+    ended = lab.journal.note("SIGTERM")
+    lab.container.end()
+    node.serve()
+    node.wait_until_shown("fuse.lying")
+    return ended
+
+
+def move_away(lab: Lab, node: MixedNode, signal: str) -> float:
+    """This node's server ends, and elsewhere one begins, with smbd. No connection is cut."""
+    node.end_server(signal)
+    lab.start_container(lab.node)
+    node.wait_until_shown("cifs")
+    return 0.0
+
+
+@pytest.fixture
+def watch(lab: Lab, report: Report, tell: Callable[[str], None], mixed: MixedNode) -> Watch:
+    """watch(name, move): what a pod of that node sees of a move, which returns when a connection was cut."""
+
+    def watched(name: str, move: Callable[[], float]) -> None:
+        mixed.start_pollers()
+        time.sleep(STEADY)
+        cut = move()
+        time.sleep(GIVEN_UP)
+        polled = mixed.end_pollers()
+        rows = [" | ".join(row.cells()[1:]) for row in report.gaps.add(name, polled)]
+        tell("\n".join([f"{name}, Samba from {lab.samba}:", *(f"{'':8}{row}" for row in rows)]))
+        bad = [one for one in polled if one.empty and not (one.polls == 1 and abs(one.begin - cut) < AT_ONCE)]
+        assert not bad, mixed.log()
+        assert [one.seen for one in polled if one.last] == ["ok", "ok"], mixed.log()
+
+    return watched
+
+
+@long_drill
+@pytest.mark.timeout(400)
+def test_the_server_moves_to_a_mixed_node_and_away(lab: Lab, mixed: MixedNode, watch: Watch, number: int):
+    """Its pods see the mount that is made beside them, then the share again, and are not started anew."""
+    watch("mixed: server moves here", lambda: move_here(lab, mixed))
+    watch("mixed: server moves away", lambda: move_away(lab, mixed, "TERM"))
+
+
+@long_drill
+@pytest.mark.timeout(400)
+def test_the_server_on_a_mixed_node_dies(lab: Lab, mixed: MixedNode, watch: Watch, number: int):
+    """It is killed and begun again, stopped and begun again, and at last killed to go on elsewhere."""
+    move_here(lab, mixed)
+
+    def again(signal: str) -> Callable[[], float]:
+        def perform() -> float:
+            mixed.end_server(signal)
+            time.sleep(UPGRADING)
+            mixed.serve()
+            mixed.wait_until_shown("fuse.lying")
+            return 0.0
+
+        return perform
+
+    watch("mixed: server here killed, the next one after 2 s", again("KILL"))
+    watch("mixed: server here stopped, the next one after 2 s", again("TERM"))
+    watch("mixed: server here killed, goes on elsewhere", lambda: move_away(lab, mixed, "KILL"))

@@ -22,7 +22,7 @@ export LC_ALL=C
 interval=${NLINKSHIM_INTERVAL:-1}   # seconds between two looks
 limit=${NLINKSHIM_LIMIT:-5}         # seconds in which a mount must answer
 patience=${NLINKSHIM_PATIENCE:-30}  # seconds of no answer, or (cifs) of errors, that may pass by themselves
-longest=30                          # seconds between two tries to mount, at most
+longest=30                          # seconds that a try to mount may take, and between two, at most
 secrets=${NLINKSHIM_SECRETS:-/run/secrets/smb}  # a file a user, named after it: the password
 run=${NLINKSHIM_RUN:-/run/nlinkshim}  # on a tmpfs: answers of the looks, the state, the credentials
 record=${NLINKSHIM_RECORD:-$run}  # (cifs) outlives the script, as the mount does: what was mounted, and how
@@ -285,6 +285,7 @@ follow_local() {
             replace "$run/local" "$local_path" 2>"$run/mount.said"; then
             say "shows $local_path"
             shown=$local_device outdated='' delay=1 unwanted=$trying
+            wrong_since=${wrong_since:+$now}  # that was the share
         else
             umount -l "$run/local" 2>/dev/null
         fi
@@ -359,7 +360,7 @@ keep_mounted() {
             told=$reason
             umount -l "$staged" 2>/dev/null
             next_try=$((now + delay)) delay=$((delay * 2))
-            [ "$delay" -le "$longest" ] || delay=$longest
+            [ "$delay" -le "$rarest" ] || delay=$rarest
         fi
     elif [ -f "$run/removed" ]; then
         :
@@ -420,6 +421,8 @@ if [ "$mode" = cifs ]; then
         esac
     done
     made="$source $options${user:+,user=$user}"
+    # a server that moves away from this node is soon elsewhere, and until then there is nothing
+    rarest=${local_path:+5} && rarest=${rarest:-$longest}
 fi
 
 mkdir -p "$run" "$record"
