@@ -35,9 +35,9 @@ RELATIVE = {
     "EM_S390": 12,
 }
 LARGEST_SHIM, LARGEST_WALKER = 90_000, 130_000  # bytes
-# Of whoever built it: folders, and the names of sources.
+# Of whoever built it: folders, and the names of sources (three letters: machine code too has ".c\0" in it).
 TRACES = re.compile(
-    rb"/(?:home|root|tmp|work|build|project|github|Users|usr/(?:src|lib|include))/|\.[ch]\0|ziglang"
+    rb"/(?:home|root|tmp|work|build|project|github|Users|usr/(?:src|lib|include))/|\w{3}\.[ch]\0|ziglang"
 )
 
 
