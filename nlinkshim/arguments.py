@@ -10,6 +10,7 @@ from typing import Any
 from nlinkshim.errors import UsageError
 
 MOST_SECONDS = 1_000_000
+REMOVED = "the working directory was removed; change to another"
 
 
 def shown(value: object) -> str:
@@ -59,26 +60,37 @@ def paths(name: str, value: Any) -> list[str]:
     """The paths of one or more; one alone is never taken for its letters.
 
     Raises:
-        UsageError: it is neither a path nor an iterable of paths.
+        UsageError: it is neither a path nor an iterable of paths, or relative to a folder that was removed.
     """
     many = [value] if isinstance(value, str | bytes | os.PathLike) else value
     if not isinstance(many, Iterable):
         raise UsageError(f"{name}: {shown(value)} is none; give one or more")
-    return [path_text(name, one) for one in many]
+    given = [path_text(name, one) for one in many]
+    if any(not text.startswith("/") for text in given) and _working_directory_is_removed():
+        raise UsageError(f"{name} {shown(given[0])}: {REMOVED}")
+    return given
 
 
 def absolute(name: str, value: Any) -> str:
     """As path_text(), from the root; no link is followed.
 
     Raises:
-        UsageError: the path is relative, and the working directory was removed.
+        UsageError: the path is relative, and the working directory was removed, or its mount was.
     """
     text = path_text(name, value)
     try:
         return os.path.abspath(text)
     except FileNotFoundError:
-        gone = "the working directory was removed; change to another"
+        gone = REMOVED if _working_directory_is_removed() else f"the mount of {REMOVED}"
         raise UsageError(f"{name} {shown(text)}: {gone}") from None
+
+
+def _working_directory_is_removed() -> bool:
+    """Not one whose mount was detached: that has no path either, and can be looked at still."""
+    try:
+        return str(Path("/proc/self/cwd").readlink()).endswith(" (deleted)")
+    except OSError:
+        return False
 
 
 def text(name: str, value: Any) -> str:

@@ -9,8 +9,8 @@ exit code 1: a finding is FAIL."""
 from __future__ import annotations
 
 import argparse
-import os
 
+from nlinkshim import arguments as checks
 from nlinkshim.commands._options import add_format, add_timeout
 from nlinkshim.engines.doctor.doctor import TIMEOUT_SECONDS, findings
 from nlinkshim.engines.doctor.report import SCHEMA, as_json, as_text, summary
@@ -34,7 +34,7 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
 
 def run(arguments: argparse.Namespace) -> int:
     found, width = [], columns()
-    path = None if arguments.path is None else os.path.abspath(arguments.path)
+    path = None if arguments.path is None else checks.absolute("path", arguments.path)
     for finding in findings(
         arguments.path, timeout=arguments.timeout, user=arguments.user, consumer=arguments.consumer
     ):
