@@ -67,7 +67,7 @@ def musl(image: images.Builder) -> Iterator[Image]:
         put(root / "usr/local/bin" / script, (folder / "image" / script).read_bytes())
     for below in ("run/samba", str(image.parent)[1:], "run/secrets/smb", "usr/local/lib", "tmp", "etc/samba"):
         (root / below).mkdir(parents=True, exist_ok=True)
-    install(Path(SHIM), root, program="/usr/sbin/smbd")
+    install(Path(SHIM), root=root, program="/usr/sbin/smbd")
     path = "ENV PATH=/usr/sbin:/usr/bin:/sbin:/bin"
     settings = 'RUN ["/usr/local/bin/samba-settings"]'
     text = f'FROM scratch\nCOPY root/ /\n{path}\n{settings}\nENTRYPOINT ["/usr/local/bin/entrypoint"]\n'

@@ -73,7 +73,7 @@ class Setup:
             if kind == "mixed":
                 given |= {"client_path": str(self.client), "wheels": str(images.wheels())}
                 given |= {"server_host": "127.0.0.1"} if target == "compose" else {}
-            generate(target, folder, Settings.of(given))
+            generate(target, folder, settings=Settings.of(given))
 
     def root_of(self, container: str) -> Path:
         return Path("/proc") / self.store.podman("inspect", "--format={{.State.Pid}}", container) / "root"

@@ -83,6 +83,10 @@ class Manifests:
             if "template" in one.get("spec", {})
         ]
 
+    @cached_property
+    def servers(self) -> list[Pod]:
+        return [pod for pod in self.pods if pod.labels.get("app.kubernetes.io/component") == "server"]
+
     def selected(self, labels: Object) -> list[Pod]:
         return [pod for pod in self.pods if labels and labels.items() <= pod.labels.items()]
 
@@ -337,8 +341,7 @@ def scheduling(manifests: Manifests) -> Iterator[str]:
                 yield f"{pod.owner}: the toleration of {one['key']} says Exists and a value"
             if "tolerationSeconds" in one and one.get("effect") != "NoExecute":
                 yield f"{pod.owner}: seconds for {one['key']}, of which nobody is driven out"
-    (service,) = manifests.of("Service")
-    for pod in manifests.selected(service["spec"]["selector"]):
+    for pod in manifests.servers:
         limited = {one["key"] for one in pod.spec.get("tolerations", []) if "tolerationSeconds" in one}
         for key in sorted({"node.kubernetes.io/not-ready", "node.kubernetes.io/unreachable"} - limited):
             yield f"{pod.owner}: nobody says how long it tolerates {key}"
@@ -351,11 +354,10 @@ def selectors(manifests: Manifests) -> Iterator[str]:
             owners = [pod.owner for pod in manifests.selected(wanted)]
             if owners != [name_of(one)]:
                 yield f"{name_of(one)}: its selector matches the pods of {owners}"
-    servers = [pod for pod in manifests.pods if pod.labels.get("app.kubernetes.io/component") == "server"]
     for pod in manifests.pods:
         rules = pod.spec.get("affinity", {}).get("podAffinity", {})
         for rule in rules.get("requiredDuringSchedulingIgnoredDuringExecution", []):
-            if manifests.selected(rule["labelSelector"]["matchLabels"]) != servers:
+            if manifests.selected(rule["labelSelector"]["matchLabels"]) != manifests.servers:
                 yield f"{pod.owner}: wants to be beside something else than the server"
 
 

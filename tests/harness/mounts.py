@@ -56,9 +56,6 @@ def mount(source: str, target: Path, fstype: str | None, flags: int = 0, data: s
     if _libc.mount(*arguments, ctypes.c_ulong(flags), None if data is None else os.fsencode(data)) != 0:
         error = ctypes.get_errno()
         raise OSError(error, f"mounting {fstype or source} on {target}: {os.strerror(error)}")
-    # Of a shared mount, as `/` is on every systemd machine, a bind shows what is mounted on the other later.
-    if flags == MS_BIND:
-        mount("none", target, None, MS_PRIVATE)
 
 
 def detach(point: Path) -> None:
@@ -111,7 +108,10 @@ def mounted(
 
 @contextlib.contextmanager
 def bound(source: Path, target: Path) -> Iterator[Path]:
+    """A bind that does not show what is mounted on the other later, as one of a shared mount does; and `/` is
+    shared on every systemd machine."""
     with mounted(str(source), target, None, MS_BIND):
+        mount("none", target, None, MS_PRIVATE)
         yield target
 
 

@@ -110,6 +110,7 @@ def test_mounted_and_remounted_under_a_running_process(
         mounts.mount("tmpfs", place, "tmpfs")
     elif beneath == "a bind of the disk":
         mounts.mount(str(folder), place, None, mounts.MS_BIND)
+        mounts.mount("none", place, None, mounts.MS_PRIVATE)
     script: list[object] = ["stat", place, "pause", "before"]
     for label in ("mounted", "remounted"):
         script += ["sleep", "1.1", *ask(place), "pause", label]
