@@ -54,13 +54,31 @@ static int raw_by_name(const struct asker *asker, const struct place *place, str
     return result_or_errno(raw_fstatat(place->dirfd, place->name, st, flags_of(place)));
 }
 
+/* What fills struct stat, by the name that most programs import on such a machine: built for large files or for an old
+ * libc, a call written as fstatat goes to another. */
+#if __SIZEOF_POINTER__ == 8
+#define USUAL "fstatat"
+#elif defined __GLIBC__
+#define USUAL "fstatat64"
+#else
+#define USUAL "__fstatat_time64"
+#endif
+static int (*usual)(int, const char *, struct stat *, int) = fstatat;
+
+__attribute__((constructor)) static void find_usual(void)
+{
+    void *found = dlsym(RTLD_DEFAULT, USUAL);
+    if (found)
+        memcpy(&usual, &found, sizeof usual);
+}
+
 static int patched_by_name(const struct asker *asker, const struct place *place, struct stat *st)
 {
     (void)asker;
-    return result_or_errno(fstatat(place->dirfd, place->name, st, flags_of(place)));
+    return result_or_errno(usual(place->dirfd, place->name, st, flags_of(place)));
 }
 
-const struct asker ASK_BY_NAME = {.name = "fstatat", .patched = patched_by_name, .raw = raw_by_name};
+const struct asker ASK_BY_NAME = {.name = USUAL, .patched = patched_by_name, .raw = raw_by_name};
 
 static int raw_statx(const struct asker *asker, const struct place *place, struct stat *st)
 {
