@@ -200,6 +200,8 @@ def test_nothing_to_look_at():
 
 def test_a_watch_of_nobody_says_so_once():
     command = [sys.executable, "-m", "nlinkshim", "status", "--name", "no-such-name", "--watch", "0.05"]
+    # a test run in the background ignores SIGINT, and what it starts would too
+    command = ["env", "--default-signal=INT", *command]
     with subprocess.Popen(command, stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True) as watch:
         assert "no-such-name" in watch.stderr.readline()
         time.sleep(1)  # some looks more
