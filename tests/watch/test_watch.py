@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import os
 import random
+import signal
 import time
 from collections.abc import Callable
 from contextlib import ExitStack
@@ -145,6 +146,22 @@ def test_one_child_at_most_is_stuck_and_a_new_mount_is_seen(mount_gofuse, folder
         watching.await_event("up")
         assert watching.stop() == 0
     server.now.thaw()
+
+
+def test_a_child_that_is_killed_is_replaced(mount_gofuse, folder, start):
+    """As when memory runs out. The next one's pipe may well have the number of the last one's."""
+    server = Server(mount_gofuse)
+    watching = start(folder / "dfs", "--interval=100ms")
+    time.sleep(1)
+    for _ in range(2):
+        (child,) = children(watching.process.pid)
+        os.kill(int(child), signal.SIGKILL)
+        processes.wait_until(
+            lambda child=child: [c for c in children(watching.process.pid) if c != child], 5, "another child"
+        )
+    killed(server, 0.5)
+    assert "ENOTCONN" in watching.await_event("up")["kinds"]
+    assert watching.stop() == 0
 
 
 def children(pid: int) -> list[str]:

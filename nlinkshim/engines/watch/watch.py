@@ -6,7 +6,6 @@ import os
 import selectors
 import time
 from collections.abc import Callable, Iterator, Sequence
-from typing import Any
 
 from nlinkshim import arguments
 from nlinkshim.engines.watch.cause import cause_of
@@ -75,14 +74,14 @@ class Watch:
             yield from subject.outages.end(time.monotonic())
 
     def _listen(self, waiting: selectors.BaseSelector) -> None:
-        """Children come and go."""
-        wanted: dict[int, Any] = {s.worker.fileno(): s for s in self._subjects if s.worker is not None}
+        """Children come and go, and the next one's pipe may have the number of the last one's."""
         for key in list(waiting.get_map().values()):
-            if wanted.get(key.fd) is not key.data:
-                waiting.unregister(key.fd)
-        for descriptor, subject in wanted.items():
-            if descriptor not in waiting.get_map():
-                waiting.register(descriptor, selectors.EVENT_READ, subject)
+            if key.data.worker is not key.fileobj:
+                waiting.unregister(key.fileobj)
+        listened = [key.data for key in waiting.get_map().values()]
+        for subject in self._subjects:
+            if subject.worker is not None and subject not in listened:
+                waiting.register(subject.worker, selectors.EVENT_READ, subject)
 
 
 def watch(
