@@ -40,8 +40,8 @@ def types() -> Iterator[str]:
             yield ELSEWHERE[name]
         elif issubclass(kind, enum.Enum):
             yield "\n".join(_row(member) for member in kind)
-        else:
-            yield _code("\n".join(_fields(kind)))
+        elif fields := "\n".join(_fields(kind)):
+            yield _code(fields)
         yield from _methods(kind)
 
 
@@ -85,7 +85,8 @@ def _fields(kind: type) -> Iterator[str]:
     """The lines of the class that declare them, with their comments."""
     source = inspect.cleandoc("\n" + inspect.getsource(kind))
     lines = source.splitlines()
-    for node in ast.walk(ast.parse(source)):
+    (declared,) = ast.parse(source).body
+    for node in ast.iter_child_nodes(declared):
         if isinstance(node, ast.AnnAssign):
             line = re.sub("  # type: ignore.*", "", lines[node.lineno - 1].strip())
             yield re.sub(
