@@ -59,12 +59,16 @@ def start(folder: Path, schema: dict[str, Any]) -> Iterator[Callable[..., Watchi
     """start(ARGUMENT...) starts `nlinkshim watch` in a second's hundredths, with its output in a file."""
     started: list[Watching] = []
 
-    def run(*arguments: object) -> Watching:
+    def run(*arguments: object, cwd: Path | None = None) -> Watching:
         log = folder / f"watch{len(started)}.jsonl"
         command = [sys.executable, "-m", "nlinkshim", "watch", "--format=json", *map(str, arguments)]
         with log.open("wb") as out:
             process = processes.start(
-                ["env", "--default-signal=INT", *command], env=bare(), stdout=out, stderr=subprocess.STDOUT
+                ["env", "--default-signal=INT", *command],
+                env=bare(),
+                stdout=out,
+                stderr=subprocess.STDOUT,
+                cwd=cwd,
             )
         started.append(Watching(process, log))
         return started[-1]

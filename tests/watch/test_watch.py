@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import os
 import random
+import shutil
 import signal
 import time
 from collections.abc import Callable
@@ -184,6 +185,18 @@ def test_errors_and_nothing(mount_scripted, folder, start):
     assert by_path[str(folder / "none")]["kind"] in ("empty", "ENOENT")
     assert "FUSE server" in by_path[str(mount.path)]["remedy"]
     assert watching.events("over") and watching.events("end")
+
+
+def test_the_working_directory_goes_away(folder, start):
+    """A path was given from there: an outage like another, and the watch goes on."""
+    (folder / "here/dfs").mkdir(parents=True)
+    (folder / "here/dfs/entry").touch()
+    watching = start("dfs", "--interval=100ms", cwd=folder / "here")
+    time.sleep(1)
+    shutil.rmtree(folder / "here")
+    assert watching.await_event("down")["kind"] == "ENOENT"
+    assert watching.stop() == 0
+    assert watching.events("summary")[0]["up"] is False
 
 
 def test_hooks(mount_gofuse, folder, start):

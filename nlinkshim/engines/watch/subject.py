@@ -2,16 +2,15 @@
 
 from __future__ import annotations
 
-import os
 import time
 from collections.abc import Iterator
 
+from nlinkshim.engines.watch.cause import mount_by_name
 from nlinkshim.engines.watch.looks import EMPTY
 from nlinkshim.engines.watch.outages import Outages
 from nlinkshim.engines.watch.result import ABSENT, HANG, Event
 from nlinkshim.engines.watch.worker import DiedError, Worker
 from nlinkshim.errors import IncompleteError
-from nlinkshim.mounts.table import mount_of, read_mounts
 
 START_SECONDS = 10.0  # for a child to be ready, on a busy machine
 FIRST = {"mount": "statfs", "folder": "list", "file": "read"}
@@ -80,10 +79,7 @@ class Subject:
         return not self.stuck or (len(self.stuck) == 1 and self._mount() != self.stuck_on)
 
     def _mount(self) -> int | None:
-        try:
-            mount = mount_of(os.path.abspath(self.outages.path), read_mounts())
-        except OSError:
-            return None
+        mount, _ = mount_by_name(self.outages.path)
         return None if mount is None else mount.id
 
     def _give_up(self, now: float) -> None:
