@@ -157,11 +157,16 @@ def _statfs(path: str) -> None:
     os.statvfs(path)
 
 
+def count_entries(folder: str | int) -> int:
+    """How many entries a folder has, up to LISTED; by path, or open."""
+    with os.scandir(folder) as entries:
+        return sum(1 for _ in zip(range(LISTED), entries, strict=False))
+
+
 def _list(path: str) -> int:
-    """How many entries a folder has, up to LISTED; or A_FILE, of which the first byte was read."""
+    """count_entries(), or A_FILE, of which the first byte was read."""
     try:
-        with os.scandir(path) as entries:
-            return sum(1 for _ in zip(range(LISTED), entries, strict=False))
+        return count_entries(path)
     except NotADirectoryError:
         if not stat.S_ISREG(os.stat(path).st_mode):  # noqa: PTH116
             raise

@@ -19,9 +19,9 @@ from itertools import count
 from typing import Any, NamedTuple
 
 from nlinkshim.mounts.illness import DEAD
+from nlinkshim.mounts.look import count_entries
 from nlinkshim.mounts.table import open_mount
 
-LISTED = 100  # entries of a folder that are enough to know that it can be listed
 PIECE = 4096  # bytes
 
 # Kinds that no errno names.
@@ -107,8 +107,7 @@ def _listing(path: str, is_plain: Callable[[int, int], bool | None]) -> Seen:
 
 
 def _entries(descriptor: int) -> str | None:
-    with os.scandir(descriptor) as entries:
-        return None if sum(1 for _ in zip(range(LISTED), entries, strict=False)) else EMPTY
+    return None if count_entries(descriptor) else EMPTY
 
 
 def _missing(sentinel: str) -> str | None:
