@@ -26,8 +26,13 @@ class Outage:
     kinds: dict[str, float] = field(default_factory=dict)
     over: bool = False
 
+    def spent(self, at: float) -> dict[str, float]:
+        """Seconds by kind until then."""
+        so_far = self.kinds.get(self.kind, 0.0)
+        return {**self.kinds, self.kind: so_far + max(at - self.since, 0.0)}
+
     def turn(self, kind: str, call: str, at: float) -> None:
-        self.kinds[self.kind] = self.kinds.get(self.kind, 0.0) + max(at - self.since, 0.0)
+        self.kinds = self.spent(at)
         self.kind, self.call, self.since = kind, call, max(at, self.since)
 
 
@@ -49,10 +54,9 @@ class Outages:
             return
         outage, seconds = self.now, max(begin - self.now.begin, 0.0)
         yield from self.passed(begin)
-        outage.turn(outage.kind, outage.call, begin)
         self.now = None
         self.longest = max(self.longest, seconds)
-        for kind, spent in outage.kinds.items():
+        for kind, spent in outage.spent(begin).items():
             self.kinds.setdefault(kind, Tally()).seconds += spent
         yield self._event("up", outage, begin, lost=lost)
 
@@ -92,17 +96,11 @@ class Outages:
         longest, outage = self.longest, self.now
         if outage:
             longest = max(longest, at - outage.begin)
-            for kind, seconds in self._spent(outage, at).items():
+            for kind, seconds in outage.spent(at).items():
                 kinds.setdefault(kind, Tally()).seconds += seconds
         return Summary(
             self.path, self.what, self.looks, outage is None, self.count, longest, self.over, kinds
         )
-
-    @staticmethod
-    def _spent(outage: Outage, at: float) -> dict[str, float]:
-        spent = dict(outage.kinds)
-        spent[outage.kind] = spent.get(outage.kind, 0.0) + max(at - outage.since, 0.0)
-        return spent
 
     def _explained(self, event: str, outage: Outage, at: float, now: float) -> Event:
         found = self._cause(outage.kind, outage.call, self.path, now - at)
@@ -120,6 +118,6 @@ class Outages:
             outage.kind,
             outage.call,
             max(at - outage.begin, 0.0),
-            self._spent(outage, at),
+            outage.spent(at),
             lost,
         )
