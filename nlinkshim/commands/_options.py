@@ -5,6 +5,12 @@ from __future__ import annotations
 import argparse
 from pathlib import Path
 
+TYPE_CHECKING = False  # importing typing would double the time of --help
+if TYPE_CHECKING:
+    from collections.abc import Iterable
+
+    from nlinkshim.output.verdict import VerdictRow
+
 
 def add_format(parser: argparse.ArgumentParser, schema: str) -> None:
     """--format text or json; `schema` is the name and version of the document."""
@@ -34,3 +40,8 @@ def add_timeout(parser: argparse.ArgumentParser, default: float) -> None:
         metavar="SECONDS",
         help="how long a call on the mount may take before it counts as hung (default %(default)g)",
     )
+
+
+def verdict_lines(verdicts: Iterable[VerdictRow]) -> list[str]:
+    """What a command may say, each with its exit code, for the help text."""
+    return [f"  {verdict.value:12} {verdict.meaning} ({int(verdict.exit_code)})" for verdict in verdicts]

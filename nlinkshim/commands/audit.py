@@ -6,7 +6,7 @@ from __future__ import annotations
 import argparse
 from pathlib import Path
 
-from nlinkshim.commands._options import add_format, add_root
+from nlinkshim.commands._options import add_format, add_root, verdict_lines
 from nlinkshim.engines.audit.audit import audit
 from nlinkshim.engines.audit.report import SCHEMA, as_json, as_text
 from nlinkshim.engines.audit.result import Verdict
@@ -19,7 +19,7 @@ DESCRIPTION = "\n".join(
         str(__doc__),
         "",
         "The verdict for a program is one of",
-        *(f"  {verdict.value:12} {verdict.meaning} ({int(verdict.exit_code)})" for verdict in Verdict),
+        *verdict_lines(Verdict),
         "",
         "The number in brackets is the exit code; of several the highest.",
     ]

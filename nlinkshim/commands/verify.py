@@ -8,7 +8,7 @@ import sys
 from collections.abc import Iterator
 from pathlib import Path
 
-from nlinkshim.commands._options import add_format, add_scope, add_timeout
+from nlinkshim.commands._options import add_format, add_scope, add_timeout, verdict_lines
 from nlinkshim.engines.verify.notes import KINDS
 from nlinkshim.engines.verify.options import DEFAULT_JOBS, Options
 from nlinkshim.engines.verify.report import SCHEMA, as_json, as_text
@@ -22,7 +22,7 @@ DESCRIPTION = "\n".join(
     [
         str(__doc__),
         "The verdict for a mount is one of",
-        *(f"  {verdict.value:12} {verdict.meaning} ({int(verdict.exit_code)})" for verdict in Verdict),
+        *verdict_lines(Verdict),
         "",
         "The number in brackets is the exit code; of several the highest. Where lies were all",
         "corrected, but something could not be read or judged, it is 3.",
