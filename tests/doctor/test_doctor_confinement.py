@@ -152,3 +152,13 @@ def test_selinux(host, enforce, boolean, level):
 
 def test_neither_is_here(host):
     assert apparmor() == selinux() == []
+
+
+@pytest.mark.parametrize("glob", ["/x/[z-a]", "/x/[]", "/x/[^]", "/x/{a,b", "/x/}}", "/x/\\\\", "@{loop}"])
+def test_a_rule_that_is_none_grants_nothing(glob: str, tmp_path: Path):
+    """Whatever stands in the file, the other rules count."""
+    file = tmp_path / "usr.sbin.smbd"
+    file.write_text(f"@{{loop}}=@{{loop}}/b\nprofile smbd {{\n  {glob} r,\n  /x/good r,\n}}\n")
+    profile = Profile(file, tmp_path)
+    assert not profile.allows("/x/z", "r")
+    assert profile.allows("/x/good", "r")

@@ -41,7 +41,7 @@ class Profile:
             denies
             for denies, pattern, permissions in self.rules
             if permission in permissions
-            and any(re.fullmatch(_regex(glob), path) for glob in _expanded(pattern, self.variables))
+            and any(_matches(glob, path) for glob in _expanded(pattern, self.variables))
         ]
         return (bool(matching) or self.allows_all) and not any(matching)
 
@@ -81,6 +81,14 @@ def _expanded(pattern: str, variables: Mapping[str, list[str]]) -> list[str]:
 
 
 _PARTS = {"**": ".*", "*": "[^/]*", "?": "[^/]", "{": "(?:", ",": "|", "}": ")"}
+
+
+def _matches(glob: str, path: str) -> bool:
+    """A glob that is none, such as [z-a], matches nothing: AppArmor's parser refuses it."""
+    try:
+        return re.fullmatch(_regex(glob), path) is not None
+    except re.error:
+        return False
 
 
 def _regex(glob: str) -> str:
